@@ -1,0 +1,102 @@
+/**
+ * The seam between Postern and the runtime's sockets: an open, ordered byte stream with explicit back-pressure.
+ *
+ * The rules that matter on the hot path: `write` takes what the kernel takes and never buffers, so the caller keeps the rest
+ * and waits for `onDrain`; chunks handed to `onData` belong to the runtime and are only valid during the call; handlers are
+ * synchronous; `pause` stops `onData` (and, on some runtimes, hides the peer's close until `resume`).
+ */
+export interface ByteSocket {
+  readonly remoteAddress: string
+  readonly remotePort: number
+  /** Takes a prefix of `bytes` and returns its length, 0 when the send buffer is full, -1 when the socket is closed. */
+  write(bytes: Uint8Array): number
+  pause(): void
+  resume(): void
+  /** Half-close: no more writes from us, reading goes on. */
+  end(): void
+  /** Closes both directions at once, discarding what was not sent. */
+  destroy(): void
+  /** Replaces the handlers; bytes that arrived before are delivered to the new ones. */
+  setHandlers(handlers: ByteSocketHandlers): void
+}
+
+export interface ByteSocketHandlers {
+  onData(chunk: Uint8Array): void
+  /** The send buffer has room again. */
+  onDrain(): void
+  /** The peer half-closed: no more `onData` follows. */
+  onEnd(): void
+  /** The socket is gone. Called exactly once, always, last. */
+  onClose(error?: Error): void
+}
+
+/** A server-side socket before TLS: it can be upgraded in place, once. */
+export interface AcceptedSocket extends ByteSocket {
+  /**
+   * Starts the TLS server handshake on this socket.
+   * @param firstBytes bytes of the ClientHello that were already read (direct TLS); empty after SSLRequest
+   * @returns once the handshake is done; rejects when it fails. The old socket must not be used afterwards.
+   */
+  upgradeToTls(firstBytes: Uint8Array): Promise<TlsByteSocket>
+}
+
+/** A socket whose TLS handshake is complete. */
+export interface TlsByteSocket extends ByteSocket {
+  /** Name the client asked for by SNI, lower case, or undefined (clients that connect by address send none). */
+  readonly serverName: string | undefined
+  /** Protocol agreed by ALPN, or undefined when the client offered none. */
+  readonly alpnProtocol: string | undefined
+}
+
+/** PEM certificate chain and key that a listener presents. */
+export interface TlsIdentity {
+  readonly certificateChainPem: string
+  readonly privateKeyPem: string
+}
+
+/** An open listening port. */
+export interface ByteListener {
+  readonly port: number
+  /** New handshakes present this certificate from now on; open sessions are not touched. */
+  setTlsIdentity(identity: TlsIdentity): void
+  /** Stops accepting at once. Open sockets go on. */
+  stop(): void
+}
+
+export interface ListenOptions {
+  readonly host: string
+  /** 0 takes any free port. */
+  readonly port: number
+  /** Several workers share the port (SO_REUSEPORT). */
+  readonly reusePort: boolean
+  readonly tls: TlsIdentity
+  /** Called once per accepted socket, before any byte of it is read; must set handlers synchronously. */
+  onConnection(socket: AcceptedSocket): void
+}
+
+/** Where an outgoing socket goes. Names are resolved and checked by the dialer before: `address` is an IP address. */
+export type ConnectTarget = { readonly kind: 'tcp'; readonly address: string; readonly port: number } | { readonly kind: 'unix'; readonly path: string }
+
+/** How the client side of TLS verifies its peer. */
+export interface TlsClientOptions {
+  readonly serverName: string | undefined
+  /** PEM bundle; undefined means the runtime's public roots. */
+  readonly caPem: string | undefined
+  /** `chain` verifies the chain only (verify-ca), `none` encrypts only (require). */
+  readonly verify: 'full' | 'chain' | 'none'
+  readonly certificatePem?: string
+  readonly privateKeyPem?: string
+}
+
+/** An outgoing socket before TLS. */
+export interface ConnectedSocket extends ByteSocket {
+  /** Starts the TLS client handshake; resolves only once the peer is verified as asked. Rejects with the runtime's TLS error code. */
+  upgradeToTls(options: TlsClientOptions): Promise<ByteSocket>
+}
+
+/** One implementation of sockets: `bun` (native) or `node` (portable). */
+export interface Transport {
+  readonly name: 'bun' | 'node'
+  listen(options: ListenOptions): ByteListener
+  connect(target: ConnectTarget, timeoutMs: number): Promise<ConnectedSocket>
+}
