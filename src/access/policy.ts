@@ -1,0 +1,50 @@
+import { PosternError } from '../base/errors.ts'
+import type { Actor, WorkspaceRole } from '../identity/actor.ts'
+
+/**
+ * Who may do what in a workspace: action × workspace role. "Only Workspace Admin or Workspace DBA role can configure database
+ * instance."
+ */
+const POLICY = {
+  'instance.create': ['admin', 'dba'],
+  'instance.update': ['admin', 'dba'],
+  'instance.delete': ['admin', 'dba'],
+  'instance.start': ['admin', 'dba'],
+  'instance.stop': ['admin', 'dba'],
+  'instance.read': ['admin', 'dba', 'member'],
+  'dataSource.read': ['admin', 'dba'],
+  'postgresRole.bind': ['admin', 'dba'],
+  'postgresRole.repair': ['admin', 'dba'],
+  'postgresRole.unbind': ['admin', 'dba'],
+  'postgresRole.read': ['admin', 'dba', 'member'],
+  'servicePrincipal.create': ['admin'],
+  'servicePrincipal.read': ['admin', 'dba'],
+  'servicePrincipal.delete': ['admin'],
+  'secret.create': ['admin'],
+  'secret.read': ['admin'],
+  'secret.delete': ['admin'],
+  'key.read': ['admin'],
+  'key.rotate': ['admin'],
+  'audit.read': ['admin', 'dba'],
+  'credential.issue': ['admin', 'dba', 'member'],
+} as const satisfies Record<string, readonly WorkspaceRole[]>
+
+export type Action = keyof typeof POLICY
+
+const roleTitle: Record<WorkspaceRole, string> = { admin: 'Workspace Admin', dba: 'Workspace DBA', member: 'Workspace Member' }
+
+/**
+ * Stops an actor who may not do `action`.
+ * @throws PosternError PERMISSION_DENIED naming the workspace roles that may
+ */
+export function authorize(actor: Actor, action: Action): void {
+  const allowed: readonly WorkspaceRole[] = POLICY[action]
+  if (allowed.includes(actor.workspaceRole)) return
+  const titles = allowed.map((role) => roleTitle[role]).join(' or ')
+  throw new PosternError('PERMISSION_DENIED', `${action} needs the role ${titles}; ${actor.name} is ${roleTitle[actor.workspaceRole]}`, {
+    detail: { action },
+  })
+}
+
+/** The policy as data, for the reference page and for the test that walks it. */
+export const policyTable: Readonly<Record<Action, readonly WorkspaceRole[]>> = POLICY
