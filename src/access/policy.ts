@@ -31,7 +31,11 @@ const POLICY = {
 
 export type Action = keyof typeof POLICY
 
-const roleTitle: Record<WorkspaceRole, string> = { admin: 'Workspace Admin', dba: 'Workspace DBA', member: 'Workspace Member' }
+const roleTitle: Record<WorkspaceRole, string> = {
+  admin: 'Workspace Admin',
+  dba: 'Workspace DBA',
+  member: 'Workspace Member',
+}
 
 /**
  * Stops an actor who may not do `action`.
@@ -41,9 +45,13 @@ export function authorize(actor: Actor, action: Action): void {
   const allowed: readonly WorkspaceRole[] = POLICY[action]
   if (allowed.includes(actor.workspaceRole)) return
   const titles = allowed.map((role) => roleTitle[role]).join(' or ')
-  throw new PosternError('PERMISSION_DENIED', `${action} needs the role ${titles}; ${actor.name} is ${roleTitle[actor.workspaceRole]}`, {
-    detail: { action },
-  })
+  throw new PosternError(
+    'PERMISSION_DENIED',
+    `${action} needs the role ${titles}; ${actor.name} is ${roleTitle[actor.workspaceRole]}`,
+    {
+      detail: { action },
+    },
+  )
 }
 
 /** The policy as data, for the reference page and for the test that walks it. */

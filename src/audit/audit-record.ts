@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { PrincipalId, SessionId, WorkspaceId } from '../base/ids.ts'
 
 export type AuditOutcome = 'allowed' | 'denied' | 'failed'
@@ -22,4 +23,26 @@ export interface AuditRecord {
   readonly requestId: string | null
   readonly peer: string | null
   readonly detail: Readonly<Record<string, string | number | boolean | null | readonly string[]>>
+}
+
+/** What a caller has to say of a change; the rest is filled in as "not known". */
+export type AuditEntry = Pick<AuditRecord, 'action' | 'outcome' | 'workspaceId'> & Partial<AuditRecord>
+
+/** The whole record for an entry: an id of its own, now, and null for what was not said. */
+export function auditRecord(entry: AuditEntry): AuditRecord {
+  return {
+    id: randomUUID(),
+    occurredAt: new Date(),
+    reason: null,
+    actorId: null,
+    actorName: null,
+    targetType: null,
+    targetId: null,
+    targetName: null,
+    sessionId: null,
+    requestId: null,
+    peer: null,
+    detail: {},
+    ...entry,
+  }
 }

@@ -4,7 +4,10 @@ import { nextPageToken, PageQuery } from './paging.ts'
 /** User-chosen name of an instance: one host label, because it is the first label of its gateway host name. */
 export const InstanceName = z
   .string()
-  .regex(/^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be 1 to 63 of a-z, 0-9 and -, start with a letter and not end with -')
+  .regex(
+    /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/,
+    'must be 1 to 63 of a-z, 0-9 and -, start with a letter and not end with -',
+  )
 
 export const InstanceState = z.enum(['STARTING', 'AVAILABLE', 'UPDATING', 'STOPPED', 'DELETING', 'FAILED'])
 export type InstanceState = z.infer<typeof InstanceState>

@@ -7,4 +7,7 @@ export const PageQuery = z.object({
 })
 
 /** Last field of every list answer; absent on the last page. */
-export const nextPageToken = z.string().optional().describe('Send it as pageToken to read the next page; absent on the last one.')
+export const nextPageToken = z
+  .string()
+  .optional()
+  .describe('Send it as pageToken to read the next page; absent on the last one.')

@@ -14,7 +14,10 @@ export type PrincipalReference = z.infer<typeof PrincipalReference>
 export const PostgresRoleName = z
   .string()
   .min(1)
-  .refine((name) => new TextEncoder().encode(name).length <= 63, 'must be at most 63 bytes: Postgres cuts longer names, which would name another role')
+  .refine(
+    (name) => new TextEncoder().encode(name).length <= 63,
+    'must be at most 63 bytes: Postgres cuts longer names, which would name another role',
+  )
   .refine((name) => !name.includes('\0'), 'must not contain a zero byte')
 
 export const PostgresRoleAttributes = z.strictObject({

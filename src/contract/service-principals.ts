@@ -20,7 +20,13 @@ export type ServicePrincipal = z.infer<typeof ServicePrincipal>
 export const ServicePrincipalList = z.object({ servicePrincipals: z.array(ServicePrincipal), nextPageToken })
 
 export const CreateSecretInput = z.strictObject({
-  lifetimeSeconds: z.number().int().min(60).max(730 * 86_400).optional().describe('Absent: the secret never expires.'),
+  lifetimeSeconds: z
+    .number()
+    .int()
+    .min(60)
+    .max(730 * 86_400)
+    .optional()
+    .describe('Absent: the secret never expires.'),
 })
 export const ServicePrincipalSecret = z.object({
   id: z.uuid(),

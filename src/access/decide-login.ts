@@ -1,0 +1,63 @@
+import type { LoginFacts, LoginQuestion } from '../store/login-facts.ts'
+import { LoginGrant } from './login-grant.ts'
+import type { VerifiedPrincipal } from './verified-principal.ts'
+
+/** Why a verified principal was not let in. Its holder is told; see denial.ts for the sentences. */
+export type LoginDenial =
+  | 'principal-unknown'
+  | 'principal-inactive'
+  | 'not-in-workspace'
+  | 'instance-unknown'
+  | 'instance-not-named'
+  | 'instance-not-available'
+  | 'role-not-bound'
+  | 'role-of-another'
+  | 'not-a-member'
+  | 'group-inactive'
+  | 'group-not-in-workspace'
+
+export type LoginDecision =
+  | { readonly allowed: true; readonly grant: LoginGrant }
+  | { readonly allowed: false; readonly denial: LoginDenial; readonly state?: string }
+
+/**
+ * Decides a login from the facts alone, in the order in which a person would ask: who, which instance, which Postgres role.
+ * Nothing is read and nothing is written here.
+ */
+export function decideLogin(principal: VerifiedPrincipal, question: LoginQuestion, facts: LoginFacts): LoginDecision {
+  if (facts.principal === null) return denied('principal-unknown')
+  if (!facts.principal.active) return denied('principal-inactive')
+  if (!facts.principal.inWorkspace) return denied('not-in-workspace')
+
+  const { instance, binding, adminDataSource } = facts
+  if (instance === null) return denied('instance-unknown')
+  if (!principal.instanceIds.includes(instance.id)) return denied('instance-not-named')
+  if (instance.state !== 'AVAILABLE' || adminDataSource === null) {
+    return { allowed: false, denial: 'instance-not-available', state: instance.state }
+  }
+
+  if (binding === null) return denied('role-not-bound')
+  if (!binding.heldByPrincipal) return denied(binding.holderKind === 'group' ? 'not-a-member' : 'role-of-another')
+  if (!binding.holderActive) return denied('group-inactive')
+  if (binding.holderKind === 'group' && !binding.holderInWorkspace) return denied('group-not-in-workspace')
+
+  const grant = LoginGrant.afterAuthorization({
+    workspaceId: principal.workspaceId,
+    principalId: principal.principalId,
+    principalName: facts.principal.name,
+    instanceId: instance.id,
+    instanceName: instance.name,
+    roleName: question.roleName,
+    bindingId: binding.id,
+    roleOid: binding.roleOid,
+    systemIdentifier: binding.systemIdentifier,
+    route: { engine: 'postgres', ...adminDataSource, username: question.roleName },
+    loginKeySealed: binding.loginKeySealed,
+    defaultDatabase: instance.defaultDatabase,
+  })
+  return { allowed: true, grant }
+}
+
+function denied(denial: LoginDenial): LoginDecision {
+  return { allowed: false, denial }
+}

@@ -1,0 +1,41 @@
+import type { InstanceId, PrincipalId, WorkspaceId } from '../base/ids.ts'
+
+interface VerifiedPrincipalFields {
+  readonly workspaceId: WorkspaceId
+  readonly principalId: PrincipalId
+  /** The instances that the credential names: 1 to 10 immutable ids. */
+  readonly instanceIds: readonly InstanceId[]
+  /** Id of the credential itself (`jti`), for the audit record. */
+  readonly credentialId: string
+  readonly expiresAt: Date
+}
+
+/**
+ * Proof that a database credential was verified: signature, type, issuer, audience and expiry. Only
+ * {@link verifyDatabaseCredential} makes one; an object literal of the same shape does not compile.
+ */
+export class VerifiedPrincipal {
+  readonly #proof = true
+  readonly workspaceId: WorkspaceId
+  readonly principalId: PrincipalId
+  readonly instanceIds: readonly InstanceId[]
+  readonly credentialId: string
+  readonly expiresAt: Date
+
+  private constructor(fields: VerifiedPrincipalFields) {
+    this.workspaceId = fields.workspaceId
+    this.principalId = fields.principalId
+    this.instanceIds = fields.instanceIds
+    this.credentialId = fields.credentialId
+    this.expiresAt = fields.expiresAt
+  }
+
+  /** For verify-credential.ts alone. */
+  static afterVerification(fields: VerifiedPrincipalFields): VerifiedPrincipal {
+    return new VerifiedPrincipal(fields)
+  }
+
+  static isOne(value: unknown): value is VerifiedPrincipal {
+    return value instanceof VerifiedPrincipal && value.#proof
+  }
+}

@@ -1,0 +1,129 @@
+import type pg from 'pg'
+import type { InstanceId, PrincipalId, RoleBindingId, WorkspaceId } from '../base/ids.ts'
+
+/** What a login asks the store: one principal, one instance (by name, or by id when the login names none), one Postgres role. */
+export interface LoginQuestion {
+  readonly workspaceId: WorkspaceId
+  readonly principalId: PrincipalId
+  readonly instance: { readonly name: string } | { readonly id: InstanceId }
+  readonly roleName: string
+}
+
+/** Everything that decides a login, as one statement read it at one moment. */
+export interface LoginFacts {
+  readonly principal: { readonly name: string; readonly active: boolean; readonly inWorkspace: boolean } | null
+  readonly instance: {
+    readonly id: InstanceId
+    readonly name: string
+    readonly kind: 'external' | 'managed'
+    readonly state: string
+    readonly defaultDatabase: string
+  } | null
+  readonly binding: {
+    readonly id: RoleBindingId
+    readonly roleOid: string
+    readonly systemIdentifier: string
+    readonly loginKeySealed: Buffer | null
+    readonly holderKind: 'user' | 'service_principal' | 'group'
+    readonly holderActive: boolean
+    readonly holderInWorkspace: boolean
+    /** The principal is the holder, or a direct or indirect member of the group that is. */
+    readonly heldByPrincipal: boolean
+  } | null
+  readonly adminDataSource: {
+    readonly host: string
+    readonly port: number
+    readonly database: string
+    readonly loginMethod: 'password'
+    readonly tlsMode: 'disable' | 'require' | 'verify-ca' | 'verify-full'
+    readonly tlsCa: string | null
+  } | null
+}
+
+// A group counts only while it is active: deactivating one takes its members' access with it.
+const statement = {
+  name: 'login-facts-1',
+  text: `
+    with recursive held (id) as (
+      select id from principal where id = $2
+      union
+      select g.principal_id from held h
+        join group_member m on m.member_id = h.id
+        join principal_group g on g.principal_id = m.group_id
+        join principal p on p.id = g.principal_id and p.active
+    ),
+    target as (
+      select id, name, kind, state, default_database from instance
+      where workspace_id = $1 and (name = $3 or id = $4)
+    )
+    select
+      p.active as principal_active,
+      coalesce(u.email, s.client_id::text, p.display_name) as principal_name,
+      exists (select from workspace_assignment a join held h on h.id = a.principal_id where a.workspace_id = $1) as in_workspace,
+      t.id as instance_id, t.name as instance_name, t.kind as instance_kind, t.state, t.default_database,
+      b.id as binding_id, b.role_oid::text, b.system_identifier, b.login_key_sealed,
+      holder.kind as holder_kind, holder.active as holder_active,
+      exists (select from workspace_assignment a where a.workspace_id = $1 and a.principal_id = b.principal_id) as holder_in_workspace,
+      exists (select from held h where h.id = b.principal_id) as held_by_principal,
+      d.host, d.port, d.database, d.login_method, d.tls_mode, d.tls_ca
+    from (select) as one
+      left join principal p on p.id = $2
+      left join user_account u on u.principal_id = p.id
+      left join service_principal s on s.principal_id = p.id
+      left join target t on true
+      left join postgres_role_binding b on b.instance_id = t.id and b.role_name = $5
+      left join principal holder on holder.id = b.principal_id
+      left join data_source d on d.instance_id = t.id and d.type = 'admin'`,
+}
+
+/** Reads what decides a login: one prepared statement, one round trip (design section 5a). */
+export async function readLoginFacts(pool: pg.Pool, question: LoginQuestion): Promise<LoginFacts> {
+  const name = 'name' in question.instance ? question.instance.name : null
+  const id = 'id' in question.instance ? question.instance.id : null
+  const values = [question.workspaceId, question.principalId, name, id, question.roleName]
+  const { rows } = await pool.query({ ...statement, values })
+  return factsFromRow(rows[0])
+}
+
+function factsFromRow(row: any): LoginFacts {
+  return {
+    principal:
+      row.principal_active === null
+        ? null
+        : { name: row.principal_name, active: row.principal_active, inWorkspace: row.in_workspace },
+    instance:
+      row.instance_id === null
+        ? null
+        : {
+            id: row.instance_id,
+            name: row.instance_name,
+            kind: row.instance_kind,
+            state: row.state,
+            defaultDatabase: row.default_database,
+          },
+    binding:
+      row.binding_id === null
+        ? null
+        : {
+            id: row.binding_id,
+            roleOid: row.role_oid,
+            systemIdentifier: row.system_identifier,
+            loginKeySealed: row.login_key_sealed,
+            holderKind: row.holder_kind,
+            holderActive: row.holder_active,
+            holderInWorkspace: row.holder_in_workspace,
+            heldByPrincipal: row.held_by_principal,
+          },
+    adminDataSource:
+      row.host === null
+        ? null
+        : {
+            host: row.host,
+            port: row.port,
+            database: row.database,
+            loginMethod: row.login_method,
+            tlsMode: row.tls_mode,
+            tlsCa: row.tls_ca,
+          },
+  }
+}
