@@ -1,0 +1,16 @@
+/**
+ * SQLSTATEs by their names in the manual.
+ * @see https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+export const SQLSTATE = {
+  PROTOCOL_VIOLATION: '08P01',
+  FEATURE_NOT_SUPPORTED: '0A000',
+  INVALID_AUTHORIZATION_SPECIFICATION: '28000',
+  INVALID_PASSWORD: '28P01',
+  INVALID_CATALOG_NAME: '3D000',
+  TOO_MANY_CONNECTIONS: '53300',
+  QUERY_CANCELED: '57014',
+  ADMIN_SHUTDOWN: '57P01',
+  CANNOT_CONNECT_NOW: '57P03',
+  IDLE_SESSION_TIMEOUT: '57P05',
+} as const
