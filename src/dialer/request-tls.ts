@@ -1,0 +1,45 @@
+import { PosternError } from '../base/errors.ts'
+import type { ByteSocket } from '../transport/byte-socket.ts'
+import { connectFailure } from './dial-errors.ts'
+
+/** SSLRequest: length 8 (which counts itself), code 80877103 (PostgreSQL documentation, "Message Formats"). */
+const SSL_REQUEST = Uint8Array.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f])
+const YES = 0x53
+const NO = 0x4e
+
+/**
+ * Asks a Postgres server to speak TLS and reads its answer: exactly one byte. Whatever else comes with that byte was injected
+ * before TLS began (CVE-2021-23222), so it ends the attempt.
+ *
+ * @returns once the server agreed; the caller starts the handshake next
+ * @throws PosternError UPSTREAM_TLS_REFUSED | UPSTREAM_PROTOCOL | UPSTREAM_UNREACHABLE
+ */
+export function requestTls(socket: ByteSocket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: PosternError) => {
+      reject(error)
+      socket.destroy()
+    }
+    socket.setHandlers({
+      onData(chunk) {
+        if (chunk.length === 1 && chunk[0] === YES) resolve()
+        else fail(refusal(chunk))
+      },
+      onDrain() {},
+      onEnd: () => fail(connectFailure({ code: 'ECONNRESET' })),
+      onClose: (error) => reject(connectFailure(error ?? { code: 'ECONNRESET' })),
+    })
+    if (socket.write(SSL_REQUEST) !== SSL_REQUEST.length) fail(connectFailure({ code: 'ECONNRESET' }))
+  })
+}
+
+function refusal(answer: Uint8Array): PosternError {
+  if (answer[0] === YES)
+    return new PosternError('UPSTREAM_PROTOCOL', 'bytes that are not TLS came with the answer to the TLS request')
+  if (answer.length === 1 && answer[0] === NO)
+    return new PosternError('UPSTREAM_TLS_REFUSED', 'the database does not offer TLS')
+  return new PosternError(
+    'UPSTREAM_PROTOCOL',
+    'what answers at the address of the database does not speak the Postgres protocol',
+  )
+}
