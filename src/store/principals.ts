@@ -1,0 +1,207 @@
+import { sql, type Kysely } from 'kysely'
+import type { PrincipalId, WorkspaceId } from '../base/ids.ts'
+import type { Schema } from './schema.ts'
+
+type PrincipalKind = 'user' | 'service_principal' | 'group'
+type WorkspaceRole = 'admin' | 'dba' | 'member'
+
+/** A principal as one workspace sees it. */
+export interface PrincipalRow {
+  readonly id: PrincipalId
+  readonly kind: PrincipalKind
+  /** E-mail of a user, client id of a service principal, display name of a group. */
+  readonly name: string
+  readonly active: boolean
+  /** The strongest workspace role of its own and of the active groups it is in at any depth; null: it is not in the workspace. */
+  readonly workspaceRole: WorkspaceRole | null
+}
+
+/** One way of naming a principal. */
+export type PrincipalKey =
+  { readonly id: string } | { readonly email: string } | { readonly clientId: string } | { readonly group: string }
+
+export interface ServicePrincipalRow {
+  readonly id: PrincipalId
+  readonly clientId: string
+  readonly displayName: string
+  readonly active: boolean
+  readonly workspaceRole: WorkspaceRole
+  readonly createdAt: Date
+}
+
+export async function insertUser(
+  db: Kysely<Schema>,
+  user: {
+    readonly id: PrincipalId
+    readonly displayName: string
+    readonly email: string
+    readonly passwordHash: string
+  },
+): Promise<void> {
+  await db.insertInto('principal').values({ id: user.id, kind: 'user', display_name: user.displayName }).execute()
+  await db
+    .insertInto('user_account')
+    .values({ principal_id: user.id, email: user.email, password_hash: user.passwordHash })
+    .execute()
+}
+
+export async function insertServicePrincipal(
+  db: Kysely<Schema>,
+  servicePrincipal: { readonly id: PrincipalId; readonly displayName: string; readonly clientId: string },
+): Promise<void> {
+  const { id, displayName, clientId } = servicePrincipal
+  await db.insertInto('principal').values({ id, kind: 'service_principal', display_name: displayName }).execute()
+  await db.insertInto('service_principal').values({ principal_id: id, client_id: clientId }).execute()
+}
+
+export async function assignWorkspaceRole(
+  db: Kysely<Schema>,
+  assignment: { readonly workspaceId: WorkspaceId; readonly principalId: PrincipalId; readonly role: WorkspaceRole },
+): Promise<void> {
+  const { workspaceId, principalId, role } = assignment
+  await db
+    .insertInto('workspace_assignment')
+    .values({ workspace_id: workspaceId, principal_id: principalId, role })
+    .execute()
+}
+
+/**
+ * Principals that the key names, with their role in the workspace: none, one, or several groups of one name. A group counts
+ * only while it is active. `union` (not `union all`) ends the walk where groups contain each other.
+ */
+export async function findPrincipals(
+  db: Kysely<Schema>,
+  workspaceId: WorkspaceId,
+  key: PrincipalKey,
+): Promise<PrincipalRow[]> {
+  const { rows } = await sql<{
+    id: string
+    kind: PrincipalKind
+    name: string
+    active: boolean
+    workspace_role: WorkspaceRole | null
+  }>`
+    with recursive named as (
+      select p.id, p.kind, p.active, coalesce(u.email, s.client_id::text, p.display_name) as name
+      from principal p
+        left join user_account u on u.principal_id = p.id
+        left join service_principal s on s.principal_id = p.id
+      where ${matches(key)}
+    ),
+    held (start, id) as (
+      select id, id from named
+      union
+      select h.start, m.group_id from held h
+        join group_member m on m.member_id = h.id
+        join principal g on g.id = m.group_id and g.active
+    )
+    select n.id::text, n.kind, n.name, n.active, (
+      select a.role from held h join workspace_assignment a on a.principal_id = h.id and a.workspace_id = ${workspaceId}
+      where h.start = n.id
+      order by case a.role when 'admin' then 0 when 'dba' then 1 else 2 end limit 1
+    ) as workspace_role
+    from named n`.execute(db)
+  return rows.map((row) => ({
+    id: row.id as PrincipalId,
+    kind: row.kind,
+    name: row.name,
+    active: row.active,
+    workspaceRole: row.workspace_role,
+  }))
+}
+
+function matches(key: PrincipalKey) {
+  if ('id' in key) return sql`p.id = ${key.id}`
+  if ('email' in key) return sql`lower(u.email) = lower(${key.email})`
+  if ('clientId' in key) return sql`s.client_id = ${key.clientId}`
+  return sql`p.kind = 'group' and p.display_name = ${key.group}`
+}
+
+/** The stored password hash of a user; null: no such user, or one who signs in elsewhere. */
+export async function readPasswordHash(db: Kysely<Schema>, email: string): Promise<string | null> {
+  const row = await db
+    .selectFrom('user_account')
+    .select('password_hash')
+    .where(sql<boolean>`lower(email) = lower(${email})`)
+    .executeTakeFirst()
+  return row?.password_hash ?? null
+}
+
+/** Service principals assigned to the workspace in order of their ids, at most `limit`, those after the id `after`. */
+export async function listServicePrincipals(
+  db: Kysely<Schema>,
+  workspaceId: WorkspaceId,
+  page: { readonly limit: number; readonly after?: string },
+): Promise<ServicePrincipalRow[]> {
+  let query = assignedServicePrincipals(db, workspaceId)
+  if (page.after !== undefined) query = query.where('principal.id', '>', page.after as PrincipalId)
+  const rows = await query.orderBy('principal.id').limit(page.limit).execute()
+  return rows.map(servicePrincipalFromRow)
+}
+
+export async function findServicePrincipal(
+  db: Kysely<Schema>,
+  workspaceId: WorkspaceId,
+  clientId: string,
+): Promise<ServicePrincipalRow | undefined> {
+  const row = await assignedServicePrincipals(db, workspaceId)
+    .where('service_principal.client_id', '=', clientId)
+    .executeTakeFirst()
+  return row && servicePrincipalFromRow(row)
+}
+
+export async function setPrincipalActive(db: Kysely<Schema>, id: PrincipalId, active: boolean): Promise<void> {
+  await db.updateTable('principal').set({ active }).where('id', '=', id).execute()
+}
+
+/** Deletes a principal with its secrets, memberships and assignments. */
+export async function deletePrincipal(db: Kysely<Schema>, id: PrincipalId): Promise<void> {
+  await db.deleteFrom('principal').where('id', '=', id).execute()
+}
+
+/** Names of the instances on which the principal has a Postgres role, each once. */
+export async function listBoundInstanceNames(db: Kysely<Schema>, id: PrincipalId): Promise<string[]> {
+  const rows = await db
+    .selectFrom('postgres_role_binding')
+    .innerJoin('instance', 'instance.id', 'postgres_role_binding.instance_id')
+    .select('instance.name')
+    .distinct()
+    .where('postgres_role_binding.principal_id', '=', id)
+    .orderBy('instance.name')
+    .execute()
+  return rows.map((row) => row.name)
+}
+
+function assignedServicePrincipals(db: Kysely<Schema>, workspaceId: WorkspaceId) {
+  return db
+    .selectFrom('service_principal')
+    .innerJoin('principal', 'principal.id', 'service_principal.principal_id')
+    .innerJoin('workspace_assignment', 'workspace_assignment.principal_id', 'principal.id')
+    .select([
+      'principal.id',
+      'service_principal.client_id',
+      'principal.display_name',
+      'principal.active',
+      'workspace_assignment.role',
+      'principal.created_at',
+    ])
+    .where('workspace_assignment.workspace_id', '=', workspaceId)
+}
+
+function servicePrincipalFromRow(row: {
+  id: string
+  client_id: string
+  display_name: string
+  active: boolean
+  role: WorkspaceRole
+  created_at: Date
+}): ServicePrincipalRow {
+  return {
+    id: row.id as PrincipalId,
+    clientId: row.client_id,
+    displayName: row.display_name,
+    active: row.active,
+    workspaceRole: row.role,
+    createdAt: row.created_at,
+  }
+}

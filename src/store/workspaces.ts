@@ -1,0 +1,59 @@
+import { sql, type Kysely } from 'kysely'
+import type { WorkspaceId } from '../base/ids.ts'
+import type { Schema } from './schema.ts'
+
+/** A workspace and the Host header values that select it. */
+export interface WorkspaceRow {
+  readonly id: WorkspaceId
+  readonly name: string
+  readonly gatewayDomain: string
+  /** Lower-case names, or name:port. */
+  readonly hosts: readonly string[]
+}
+
+export async function insertWorkspace(
+  db: Kysely<Schema>,
+  workspace: Pick<WorkspaceRow, 'id' | 'name' | 'gatewayDomain'>,
+): Promise<void> {
+  await db
+    .insertInto('workspace')
+    .values({ id: workspace.id, name: workspace.name, gateway_domain: workspace.gatewayDomain })
+    .execute()
+}
+
+/** Adds Host header values; one that selects a workspace already keeps selecting that one. */
+export async function addWorkspaceHosts(db: Kysely<Schema>, id: WorkspaceId, hosts: readonly string[]): Promise<void> {
+  if (hosts.length === 0) return
+  await db
+    .insertInto('workspace_host')
+    .values(hosts.map((host) => ({ host: host.toLowerCase(), workspace_id: id })))
+    .onConflict((conflict) => conflict.column('host').doNothing())
+    .execute()
+}
+
+/** Every workspace of the deployment with its hosts: few rows, so readers filter. */
+export async function listWorkspaces(db: Kysely<Schema>): Promise<WorkspaceRow[]> {
+  const rows = await db
+    .selectFrom('workspace')
+    .leftJoin('workspace_host', 'workspace_host.workspace_id', 'workspace.id')
+    .select(['workspace.id', 'workspace.name', 'workspace.gateway_domain', 'workspace_host.host'])
+    .orderBy('workspace.created_at')
+    .orderBy('workspace_host.host')
+    .execute()
+  const byId = new Map<string, WorkspaceRow & { hosts: string[] }>()
+  for (const row of rows) {
+    const id = row.id as WorkspaceId
+    const workspace = byId.get(id) ?? { id, name: row.name, gatewayDomain: row.gateway_domain, hosts: [] }
+    if (row.host !== null) workspace.hosts.push(row.host)
+    byId.set(id, workspace)
+  }
+  return [...byId.values()]
+}
+
+/** The database's own time, by which readiness measures this node's clock. */
+export async function readStoreTime(db: Kysely<Schema>): Promise<Date> {
+  const { rows } = await sql<{ now: Date }>`select clock_timestamp() as now`.execute(db)
+  const [row] = rows
+  if (row === undefined) throw new Error('the store answered no time')
+  return row.now
+}
