@@ -254,6 +254,15 @@ export const ERRORS = {
     'The destination of a data source changed, so its stored secrets cannot be used.',
     'Enter the secrets again together with the change.',
   ),
+  IN_USE: row(
+    'conflict',
+    409,
+    '2BP01',
+    'INVALID_STATE',
+    'invalid_request',
+    'Other resources still depend on the resource.',
+    'Remove what the message names first.',
+  ),
   RATE_LIMITED: row(
     'limit',
     429,
