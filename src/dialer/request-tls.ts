@@ -1,9 +1,8 @@
 import { PosternError } from '../base/errors.ts'
+import { writeSslRequest } from '../pgwire/frontend-messages.ts'
 import type { ByteSocket } from '../transport/byte-socket.ts'
 import { connectFailure } from './dial-errors.ts'
 
-/** SSLRequest: length 8 (which counts itself), code 80877103 (PostgreSQL documentation, "Message Formats"). */
-const SSL_REQUEST = Uint8Array.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f])
 const YES = 0x53
 const NO = 0x4e
 
@@ -29,7 +28,8 @@ export function requestTls(socket: ByteSocket): Promise<void> {
       onEnd: () => fail(connectFailure({ code: 'ECONNRESET' })),
       onClose: (error) => reject(connectFailure(error ?? { code: 'ECONNRESET' })),
     })
-    if (socket.write(SSL_REQUEST) !== SSL_REQUEST.length) fail(connectFailure({ code: 'ECONNRESET' }))
+    const request = writeSslRequest()
+    if (socket.write(request) !== request.length) fail(connectFailure({ code: 'ECONNRESET' }))
   })
 }
 
