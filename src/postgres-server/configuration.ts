@@ -1,0 +1,69 @@
+import { chownSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ClusterFolder } from './cluster-folder.ts'
+import { currentUid, type OsUser } from './os-user.ts'
+import { findBarrier } from './traversal.ts'
+
+/** What goes into postgresql.conf, pg_hba.conf and pg_ident.conf. */
+export interface ServerConfiguration {
+  readonly settings: Readonly<Record<string, string | number>>
+  readonly hba: readonly string[]
+  readonly ident: readonly string[]
+  readonly socketFolder: string
+  /** false trades crash safety for speed: for throw-away clusters. */
+  readonly durable: boolean
+}
+
+/** Every server that Postern runs: reachable by its Unix socket alone, and not to be reconfigured by SQL. */
+const FIXED = {
+  listen_addresses: '',
+  unix_socket_permissions: '0777',
+  allow_alter_system: 'off',
+  password_encryption: 'scram-sha-256',
+  logging_collector: 'off',
+  log_destination: 'stderr',
+  log_timezone: 'UTC',
+  max_wal_senders: 0,
+} as const
+
+const DEFAULTS = {
+  shared_buffers: '64MB',
+  max_connections: 100,
+  timezone: 'UTC',
+  lc_messages: 'C',
+} as const
+
+const NOT_DURABLE = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' } as const
+
+/**
+ * Writes the three files anew at every start, so that they are what this version of Postern means, and readable but not
+ * writable by the server's user.
+ * @returns their folder: the cluster's home or, where the server's user cannot pass the folders above it, one beside the socket
+ */
+export function writeServerConfiguration(
+  folder: ClusterFolder,
+  user: OsUser | undefined,
+  configuration: ServerConfiguration,
+): string {
+  const settings = {
+    ...DEFAULTS,
+    ...configuration.settings,
+    ...(configuration.durable ? {} : NOT_DURABLE),
+    ...FIXED,
+    unix_socket_directories: configuration.socketFolder,
+  }
+  const lines = Object.entries(settings).map(([name, value]) => `${name} = '${String(value).replaceAll("'", "''")}'`)
+  const target = user && findBarrier(folder.home, user) ? `${configuration.socketFolder}.conf` : folder.home
+  if (target !== folder.home) mkdirSync(target, { recursive: true, mode: 0o711 })
+  writeConfiguration(join(target, 'postgresql.conf'), lines, user)
+  writeConfiguration(join(target, 'pg_hba.conf'), configuration.hba, user)
+  writeConfiguration(join(target, 'pg_ident.conf'), configuration.ident, user)
+  return target
+}
+
+function writeConfiguration(path: string, lines: readonly string[], user: OsUser | undefined): void {
+  const draft = `${path}.${process.pid}`
+  writeFileSync(draft, `${lines.join('\n')}\n`, { mode: user ? 0o640 : 0o600 })
+  if (user) chownSync(draft, currentUid(), user.gid)
+  renameSync(draft, path)
+}

@@ -1,0 +1,66 @@
+import type pg from 'pg'
+import { PosternError } from '../base/errors.ts'
+import { type Migration, readMigrations } from './migration-files.ts'
+import type { Store } from './store.ts'
+
+/** Any constant will do, as long as every version of Postern takes the same lock. */
+const LOCK_KEY = 7_067_837_382
+
+/**
+ * Brings the store's schema to this version. Any number of nodes may call it at once: one applies, the others wait and find
+ * nothing to do. Each file is one transaction, so a crash leaves a whole number of migrations applied.
+ * @throws PosternError CONFIG_INVALID when the store was migrated by a newer Postern, or when an applied file was changed since
+ */
+export async function migrate(store: Store, migrations: readonly Migration[] = readMigrations()): Promise<void> {
+  const client = await store.pool.connect()
+  try {
+    // Waiting for another node and rewriting a large table may both take longer than any ordinary statement.
+    await client.query('set statement_timeout = 0')
+    await client.query('select pg_advisory_lock($1)', [LOCK_KEY])
+    await applyMissing(client, migrations)
+  } finally {
+    // Dropping the session gives the lock back and forgets the settings, whatever state it is in.
+    client.release(true)
+  }
+}
+
+async function applyMissing(client: pg.PoolClient, migrations: readonly Migration[]): Promise<void> {
+  await client.query(`create table if not exists schema_migration (
+    position integer primary key,
+    name text not null constraint schema_migration_is_applied_once unique,
+    sha256 text not null,
+    applied_at timestamptz not null default now()
+  )`)
+  const { rows: applied } = await client.query<{ name: string; sha256: string }>(
+    'select name, sha256 from schema_migration order by position',
+  )
+  applied.forEach((done, index) => checkApplied(done, migrations[index]))
+  for (const [index, migration] of migrations.entries()) {
+    if (index < applied.length) continue
+    await client.query('begin')
+    await client.query(migration.sql)
+    await client.query('insert into schema_migration (position, name, sha256) values ($1, $2, $3)', [
+      index + 1,
+      migration.name,
+      migration.sha256,
+    ])
+    await client.query('commit')
+  }
+}
+
+function checkApplied(done: { name: string; sha256: string }, known: Migration | undefined): void {
+  if (known === undefined) {
+    throw new PosternError(
+      'CONFIG_INVALID',
+      `The metadata store was migrated by a newer Postern: it has ${done.name}, which this version does not know.`,
+      { hint: 'Start the newer version, or restore a backup that was made with this one.' },
+    )
+  }
+  if (known.name !== done.name || known.sha256 !== done.sha256) {
+    throw new PosternError(
+      'CONFIG_INVALID',
+      `The metadata store has another ${done.name} than this version of Postern, so its schema is not the expected one.`,
+      { hint: 'Start the version that made the store. An applied migration is never changed: add a new one instead.' },
+    )
+  }
+}

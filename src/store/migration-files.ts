@@ -1,0 +1,22 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** One migration: a file of SQL, applied once, never changed afterwards. */
+export interface Migration {
+  readonly name: string
+  readonly sql: string
+  /** SHA-256 of the file in hex: shows that an applied file was changed. */
+  readonly sha256: string
+}
+
+/** Every migration in the order in which they are applied. Add new ones at the end. */
+const NAMES = ['0001_spine'] as const
+
+/** The migrations that this version of Postern knows. */
+export function readMigrations(folder = join(import.meta.dirname, 'migrations')): Migration[] {
+  return NAMES.map((name) => {
+    const sql = readFileSync(join(folder, `${name}.sql`), 'utf8')
+    return { name, sql, sha256: createHash('sha256').update(sql).digest('hex') }
+  })
+}

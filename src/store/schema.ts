@@ -1,0 +1,215 @@
+import type { ColumnType, Generated } from 'kysely'
+import type { DataSourceId, InstanceId, PrincipalId, RoleBindingId, SessionId, WorkspaceId } from '../base/ids.ts'
+
+/**
+ * The tables of the metadata store as Kysely sees them: one interface per table of migrations/, same names, same order.
+ * bigint columns are strings (ids never pass through a number), timestamptz is a Date, bytea a Buffer.
+ */
+export interface Schema {
+  deployment: DeploymentTable
+  workspace: WorkspaceTable
+  workspace_host: WorkspaceHostTable
+  principal: PrincipalTable
+  user_account: UserAccountTable
+  service_principal: ServicePrincipalTable
+  service_principal_secret: ServicePrincipalSecretTable
+  principal_group: PrincipalGroupTable
+  group_member: GroupMemberTable
+  workspace_assignment: WorkspaceAssignmentTable
+  instance: InstanceTable
+  managed_instance: ManagedInstanceTable
+  data_source: DataSourceTable
+  postgres_role_binding: PostgresRoleBindingTable
+  signing_key: SigningKeyTable
+  certificate: CertificateTable
+  oauth_artifact: OauthArtifactTable
+  audit_event: AuditEventTable
+}
+
+/** Set once, when the row is written. */
+type Immutable<T> = ColumnType<T, T, never>
+/** Filled in by the database, never changed. */
+type MadeByDatabase<T> = ColumnType<T, T | undefined, never>
+/** bigint that is written as a number or text and read as text. */
+type BigintText = ColumnType<string, string | number | bigint, string | number | bigint>
+/** jsonb: written as JSON text (pg would turn an array into a Postgres array), read as the parsed value. */
+type Json<T> = ColumnType<T, string, string>
+type JsonWithDefault<T> = ColumnType<T, string | undefined, string>
+
+export interface DeploymentTable {
+  singleton: Generated<boolean>
+  id: MadeByDatabase<string>
+  key_check: Buffer
+  created_at: MadeByDatabase<Date>
+}
+
+export interface WorkspaceTable {
+  id: Immutable<WorkspaceId>
+  name: string
+  gateway_domain: string
+  created_at: MadeByDatabase<Date>
+}
+
+export interface WorkspaceHostTable {
+  host: string
+  workspace_id: WorkspaceId
+}
+
+export interface PrincipalTable {
+  id: Immutable<PrincipalId>
+  kind: Immutable<'user' | 'service_principal' | 'group'>
+  display_name: string
+  active: Generated<boolean>
+  created_at: MadeByDatabase<Date>
+}
+
+export interface UserAccountTable {
+  principal_id: Immutable<PrincipalId>
+  kind: MadeByDatabase<'user'>
+  email: string
+  password_hash: string | null
+}
+
+export interface ServicePrincipalTable {
+  principal_id: Immutable<PrincipalId>
+  kind: MadeByDatabase<'service_principal'>
+  client_id: Immutable<string>
+}
+
+export interface ServicePrincipalSecretTable {
+  id: Immutable<string>
+  principal_id: Immutable<PrincipalId>
+  secret_hash: Immutable<Buffer>
+  hint: Immutable<string>
+  created_at: MadeByDatabase<Date>
+  expires_at: Date | null
+  last_used_at: Date | null
+}
+
+export interface PrincipalGroupTable {
+  principal_id: Immutable<PrincipalId>
+  kind: MadeByDatabase<'group'>
+}
+
+export interface GroupMemberTable {
+  group_id: PrincipalId
+  member_id: PrincipalId
+}
+
+export interface WorkspaceAssignmentTable {
+  workspace_id: WorkspaceId
+  principal_id: PrincipalId
+  role: 'admin' | 'dba' | 'member'
+}
+
+export type InstanceStateColumn = 'STARTING' | 'AVAILABLE' | 'UPDATING' | 'STOPPED' | 'DELETING' | 'FAILED'
+
+export interface InstanceTable {
+  id: Immutable<InstanceId>
+  workspace_id: Immutable<WorkspaceId>
+  name: string
+  kind: Immutable<'external' | 'managed'>
+  engine: Immutable<'postgres'>
+  state: InstanceStateColumn
+  state_reason: string | null
+  native_login_enabled: Generated<boolean>
+  default_database: string
+  server_version: string | null
+  system_identifier: string | null
+  creator_id: PrincipalId | null
+  created_at: MadeByDatabase<Date>
+  updated_at: Generated<Date>
+  version: ColumnType<string, string | undefined, string>
+}
+
+export interface ManagedInstanceTable {
+  instance_id: Immutable<InstanceId>
+  node_id: Immutable<string>
+  slot: Immutable<number>
+  desired: 'running' | 'stopped' | 'deleted'
+  socket_path: string | null
+  observed_at: Date | null
+}
+
+export interface DataSourceTable {
+  id: Immutable<DataSourceId>
+  instance_id: Immutable<InstanceId>
+  type: Immutable<'admin' | 'read_only'>
+  host: string
+  port: number
+  database: string
+  username: string
+  login_method: Generated<'password'>
+  tls_mode: 'disable' | 'require' | 'verify-ca' | 'verify-full'
+  tls_ca: string | null
+  password_sealed: Buffer | null
+  created_at: MadeByDatabase<Date>
+  updated_at: Generated<Date>
+}
+
+export interface PostgresRoleBindingTable {
+  id: Immutable<RoleBindingId>
+  instance_id: Immutable<InstanceId>
+  principal_id: Immutable<PrincipalId>
+  role_name: string
+  role_oid: BigintText
+  system_identifier: string
+  can_create_db: Generated<boolean>
+  can_create_role: Generated<boolean>
+  bypass_rls: Generated<boolean>
+  is_administrator: Generated<boolean>
+  login_key_sealed: Buffer | null
+  created_by: PrincipalId | null
+  created_at: MadeByDatabase<Date>
+}
+
+export interface SigningKeyTable {
+  id: Immutable<string>
+  workspace_id: Immutable<WorkspaceId>
+  purpose: Immutable<'access_token' | 'database_credential'>
+  private_key_sealed: Buffer
+  created_at: MadeByDatabase<Date>
+  active_from: Date
+  verify_until: Date | null
+}
+
+export interface CertificateTable {
+  id: Immutable<string>
+  purpose: Immutable<'authority' | 'server'>
+  certificate_pem: string
+  private_key_sealed: Buffer
+  names: Generated<string[]>
+  not_after: Date
+  created_at: MadeByDatabase<Date>
+}
+
+export interface OauthArtifactTable {
+  workspace_id: Immutable<WorkspaceId>
+  model: Immutable<string>
+  id: Immutable<string>
+  payload: Json<Record<string, unknown>>
+  grant_id: string | null
+  user_code: string | null
+  uid: string | null
+  expires_at: Date | null
+  consumed_at: Date | null
+}
+
+export interface AuditEventTable {
+  id: Immutable<string>
+  occurred_at: Immutable<Date>
+  recorded_at: MadeByDatabase<Date>
+  workspace_id: WorkspaceId | null
+  action: string
+  outcome: 'allowed' | 'denied' | 'failed'
+  reason: string | null
+  actor_id: PrincipalId | null
+  actor_name: string | null
+  target_type: string | null
+  target_id: string | null
+  target_name: string | null
+  session_id: SessionId | null
+  request_id: string | null
+  peer: string | null
+  detail: JsonWithDefault<Record<string, unknown>>
+}

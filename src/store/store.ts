@@ -1,0 +1,95 @@
+import { Kysely, PostgresDialect } from 'kysely'
+import pg from 'pg'
+import { PosternError } from '../base/errors.ts'
+import type { Secret } from '../base/secret.ts'
+import { NotificationListener } from './notification-listener.ts'
+import type { Schema } from './schema.ts'
+import { secureStoreUrl } from './store-url.ts'
+
+/**
+ * The metadata store: a pool of sessions on one Postgres, and LISTEN/NOTIFY between the processes and nodes that share it.
+ * Statements are cut off after {@link STATEMENT_TIMEOUT_MS}; a transaction left idle for as long is ended by the server.
+ */
+export interface Store {
+  readonly db: Kysely<Schema>
+  /** For the few hot statements that are prepared by hand; everything else goes through `db`. */
+  readonly pool: pg.Pool
+  /**
+   * Calls `onPayload` for every NOTIFY on `channel`. Notifications sent while the session was away are lost: after every
+   * reconnect `onResync` is called instead, and the listener must then read what it watches again.
+   * @param channel lower-case name, `postern_…`
+   * @returns once LISTEN is in force; call the returned function to stop
+   */
+  listen(channel: string, onPayload: (payload: string) => void, onResync?: () => void): Promise<() => Promise<void>>
+  /** Sends at once. To notify with a change, call pg_notify inside the change's own transaction. */
+  notify(channel: string, payload: string): Promise<void>
+  close(): Promise<void>
+}
+
+export interface StoreOptions {
+  /** `postgresql://…`; `?host=/folder` for a Unix socket. Without `sslmode`, a host that is not local is verified in full. */
+  readonly url: Secret
+  readonly poolSize: number
+  /** Shown in pg_stat_activity, for operators. */
+  readonly applicationName: string
+}
+
+const STATEMENT_TIMEOUT_MS = 15_000
+const CONNECT_TIMEOUT_MS = 5_000
+
+/**
+ * Opens the store and proves that it answers.
+ * @throws PosternError STORE_UNAVAILABLE | CONFIG_INVALID
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const connectionString = secureStoreUrl(options.url)
+  const pool = new pg.Pool({
+    connectionString,
+    max: options.poolSize,
+    application_name: options.applicationName,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    idleTimeoutMillis: 60_000,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+    keepAlive: true,
+    types: typeParsers(),
+  })
+  // A pooled session that dies while idle is replaced at its next use; unheard, the event would end the process.
+  pool.on('error', () => undefined)
+  const listener = new NotificationListener(
+    () =>
+      new pg.Client({
+        connectionString,
+        application_name: `${options.applicationName} listen`,
+        connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+        keepAlive: true,
+      }),
+  )
+  try {
+    await pool.query('select 1')
+  } catch (cause) {
+    await pool.end()
+    throw new PosternError('STORE_UNAVAILABLE', 'The metadata store does not answer.', { cause })
+  }
+  const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
+  let closing: Promise<void> | undefined
+  return {
+    db,
+    pool,
+    listen: (channel, onPayload, onResync) => listener.listen(channel, onPayload, onResync),
+    async notify(channel, payload) {
+      await pool.query('select pg_notify($1, $2)', [channel, payload])
+    },
+    close() {
+      closing ??= Promise.all([listener.close(), pool.end()]).then(() => undefined)
+      return closing
+    },
+  }
+}
+
+/** int8 as text whatever another module sets on pg's shared parsers: ids lose digits as numbers. */
+function typeParsers(): pg.CustomTypesConfig {
+  const overrides = new pg.TypeOverrides()
+  overrides.setTypeParser(pg.types.builtins.INT8, (text: string) => text)
+  return overrides as pg.CustomTypesConfig
+}
