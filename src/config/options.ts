@@ -1,0 +1,220 @@
+/**
+ * Every option of a Postern process, once: flags, environment variables, keys of the configuration file, help, the reference
+ * page and `postern config print` come from this table. To add one: a row here, then `npm run generate`.
+ */
+import {
+  addressRange,
+  boolean,
+  choice,
+  domain,
+  host,
+  integer,
+  list,
+  matching,
+  origin,
+  path,
+  port,
+  secret,
+  type OptionType,
+} from './option-types.ts'
+
+export interface Option<T> {
+  readonly group: OptionGroup
+  readonly type: OptionType<NonNullable<T>>
+  /** Undefined: the option has no value unless one is given. Written as a user would write it. */
+  readonly defaultText: string | undefined
+  /** What it does, in one or two sentences for the reference page; the first is also the help. */
+  readonly about: string
+  /** Only shapes the type of the value. */
+  readonly value?: T
+}
+
+export type OptionGroup = 'Node' | 'HTTP' | 'Gateway' | 'Metadata store' | 'Logins' | 'First workspace'
+
+export const OPTIONS = {
+  dataDir: option(
+    'Node',
+    path,
+    './postern-data',
+    'Folder that holds everything this node keeps; deleting it is a full reset.',
+  ),
+  readyFile: optional('Node', path, 'File that is written, as JSON, once everything accepts connections.'),
+  logLevel: option(
+    'Node',
+    choice('fatal', 'error', 'warn', 'info', 'debug', 'trace'),
+    'info',
+    'Least severe log lines to write.',
+  ),
+  drainTimeoutSeconds: option(
+    'Node',
+    integer(0, 86_400),
+    '30',
+    'How long open sessions may go on after SIGTERM, in seconds.',
+  ),
+
+  httpHost: option(
+    'HTTP',
+    host,
+    '127.0.0.1',
+    'Address that the API and the web page listen on. Any but a loopback address needs TLS files or httpBehindTlsProxy.',
+  ),
+  httpPort: option('HTTP', port, '8080', 'Port that the API and the web page listen on.'),
+  httpTlsCert: optional('HTTP', path, 'PEM file with the certificate chain for HTTPS, the server certificate first.'),
+  httpTlsKey: optional('HTTP', path, 'PEM file with the private key that belongs to httpTlsCert.'),
+  httpBehindTlsProxy: option(
+    'HTTP',
+    boolean,
+    'false',
+    'States that a reverse proxy in front ends TLS, so that plain HTTP may be served on an address that is not loopback. Needs publicUrl.',
+  ),
+  trustedProxies: option(
+    'HTTP',
+    list(addressRange),
+    '',
+    'Reverse proxies whose forwarded headers are believed. Nobody else can tell Postern another client address.',
+  ),
+  publicUrl: optional(
+    'HTTP',
+    origin,
+    'URL by which clients reach the API; tokens carry it as their issuer. Without it, the address and port listened on.',
+  ),
+
+  gatewayHost: option(
+    'Gateway',
+    host,
+    '127.0.0.1',
+    'Address that the gateway listens on. It speaks TLS on every address.',
+  ),
+  gatewayPort: option('Gateway', port, '5432', 'Port that the gateway listens on.'),
+  gatewayDomain: option(
+    'Gateway',
+    domain,
+    'postern.localhost',
+    'DNS name of the gateway; an instance is reached as NAME.<gatewayDomain>.',
+  ),
+  gatewayTlsCert: optional(
+    'Gateway',
+    path,
+    'PEM file with the certificate chain of the gateway. Without it, Postern makes its own certificate authority and certificate.',
+  ),
+  gatewayTlsKey: optional('Gateway', path, 'PEM file with the private key that belongs to gatewayTlsCert.'),
+  gatewayTlsNames: option('Gateway', list(host), '', "Further names and addresses for Postern's own certificate."),
+  gatewayWorkers: option(
+    'Gateway',
+    integer(1, 64),
+    '1',
+    'Gateway processes that share the port; about one per core that may be spent on relaying.',
+  ),
+  gatewayMaxPreAuth: option(
+    'Gateway',
+    integer(1, 1_000_000),
+    '4096',
+    'Sockets per worker that may be open without having logged in yet.',
+  ),
+  gatewayMaxSessions: option('Gateway', integer(1, 1_000_000), '10000', 'Sessions per worker that may be open.'),
+  deniedAddresses: option(
+    'Gateway',
+    list(addressRange),
+    '',
+    'Addresses that are never dialled, besides link-local and cloud-metadata addresses, which never are.',
+  ),
+
+  storeUrl: optional(
+    'Metadata store',
+    secret('URL of the form postgres://user:password@host/database', storeUrlProblem),
+    'Postgres that holds the metadata. Without it, Postern runs one of its own in dataDir.',
+  ),
+  masterKey: optional(
+    'Metadata store',
+    secret('base64 of 32 bytes', masterKeyProblem),
+    'Key that seals every secret in the store. Needed with storeUrl; without either, one is made in dataDir on the first start.',
+  ),
+
+  loginTimeoutSeconds: option(
+    'Logins',
+    integer(1, 600),
+    '15',
+    'How long a client may take from connecting to being logged in, in seconds.',
+  ),
+  loginStoreDeadlineMs: option(
+    'Logins',
+    integer(10, 10_000),
+    '250',
+    'How long a login waits for the metadata store, in milliseconds.',
+  ),
+  loginCacheSeconds: option(
+    'Logins',
+    integer(0, 300),
+    '300',
+    'How old an allowed answer may be that is used while the metadata store is away, in seconds; 0 refuses logins then.',
+  ),
+  loginDenialFloorMs: option(
+    'Logins',
+    integer(0, 5000),
+    '300',
+    'Shortest time that a refusal takes, in milliseconds, so that its reason cannot be told from its speed.',
+  ),
+  auditSpoolMaxBytes: option(
+    'Logins',
+    integer(65_536, 2 ** 40),
+    String(64 * 1024 * 1024),
+    'Disk that audit records may take per worker while the metadata store is away, in bytes. Logins are refused when it is full.',
+  ),
+
+  workspaceName: option(
+    'First workspace',
+    matching(
+      '1 to 63 letters, digits, spaces, dots, hyphens or underscores',
+      /^[\p{L}\p{N}](?:[\p{L}\p{N} ._-]{0,61}[\p{L}\p{N}])?$/u,
+    ),
+    'main',
+    'Name of the workspace that the first start creates.',
+  ),
+  adminEmail: option(
+    'First workspace',
+    matching('an e-mail address', /^[^\s@]{1,64}@[^\s@]{1,190}$/),
+    'admin@postern.localhost',
+    'E-mail address of the administrator that the first start creates.',
+  ),
+} as const satisfies Record<string, Option<unknown>>
+
+export type OptionKey = keyof typeof OPTIONS
+
+/** What a Postern process was told, parsed and checked as a whole. Frozen. */
+export type Config = { readonly [Key in OptionKey]: (typeof OPTIONS)[Key] extends Option<infer T> ? T : never }
+
+export const optionKeys = Object.keys(OPTIONS) as readonly OptionKey[]
+
+/** `httpPort` is `--http-port` on the command line. A secret is only taken from a file there: `--store-url-file`. */
+export function flagName(key: OptionKey): string {
+  return `--${words(key).join('-')}`
+}
+
+/** `httpPort` is `POSTERN_HTTP_PORT` in the environment. A secret may also be given as `POSTERN_STORE_URL_FILE`. */
+export function environmentName(key: OptionKey): string {
+  return `POSTERN_${words(key).join('_').toUpperCase()}`
+}
+
+function words(key: OptionKey): string[] {
+  return key.split(/(?=[A-Z])/).map((word) => word.toLowerCase())
+}
+
+function option<T>(group: OptionGroup, type: OptionType<T & {}>, defaultText: string, about: string): Option<T> {
+  return { group, type, defaultText, about }
+}
+
+function optional<T>(group: OptionGroup, type: OptionType<T & {}>, about: string): Option<T | undefined> {
+  return { group, type, defaultText: undefined, about } as Option<T | undefined>
+}
+
+function storeUrlProblem(text: string): string | undefined {
+  const isPostgres = URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol)
+  return isPostgres ? undefined : 'must be a URL of the form postgres://user:password@host/database'
+}
+
+function masterKeyProblem(text: string): string | undefined {
+  const bytes = Buffer.from(text, 'base64')
+  return bytes.length === 32 && bytes.toString('base64') === text
+    ? undefined
+    : 'must be the base64 form of exactly 32 bytes (openssl rand -base64 32)'
+}
