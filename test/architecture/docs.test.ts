@@ -13,7 +13,9 @@ const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclud
   .filter((file) => file !== '' && existsSync(join(root, file)))
 const documents = files.filter((file) => file.endsWith('.md'))
 /** Documents that describe the tree, so that a path in them has to exist. */
-const maps = documents.filter((file) => /^(ARCHITECTURE|CONTRIBUTING)\.md$|\/README\.md$/.test(file))
+const maps = documents.filter((file) =>
+  /^(README|ARCHITECTURE|CONTRIBUTING|SECURITY|GLOSSARY)\.md$|\/README\.md$|^docs\/design\//.test(file),
+)
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
 
 /** Code between single backticks, outside fenced blocks. */
@@ -44,9 +46,14 @@ function isRepositoryPath(span: string): boolean {
   return inTree || /\.(ts|cjs|sql|md)$/.test(span)
 }
 
-/** A path may be written from the root, from `src/`, or from the folder of the document. */
+/** A path may be written from the root, from `src/`, or from the folder of the document; a file name alone, anywhere below that folder. */
 function exists(span: string, document: string): boolean {
-  return ['', 'src', dirname(document)].some((base) => existsSync(join(root, base, span)))
+  const folder = dirname(document)
+  if (['', 'src', folder].some((base) => existsSync(join(root, base, span)))) return true
+  return (
+    !span.includes('/') &&
+    files.some((file) => file.endsWith(`/${span}`) && (folder === '.' || file.startsWith(`${folder}/`)))
+  )
 }
 
 /** Anchor of a heading, as GitHub makes it. */
@@ -149,7 +156,7 @@ describe('GLOSSARY.md', () => {
 
   test.each(prosePages)('%s never says "role" alone', (file) => {
     const text = prose(read(file)).replace(
-      /\b(Postgres|workspace|native|bound|unbound|group|administrators’|group's) roles?\b/gi,
+      /\b(Postgres|workspace|native|bound|unbound|group|administrators['’]|group's) roles?\b/gi,
       '',
     )
     const bare = [...text.matchAll(/.{0,40}\broles?\b.{0,20}/gi)].map(([around]) => around)
