@@ -1,0 +1,30 @@
+import type { LoginGrant } from '../access/login-grant.ts'
+import { dial, type DialOptions } from '../dialer/dial.ts'
+import type { BackendKeyData } from '../pgwire/backend-messages.ts'
+import { writeCancelRequest } from '../pgwire/frontend-messages.ts'
+
+/**
+ * Sends a CancelRequest to the upstream of a session, over the same route and TLS, and waits until the upstream closes: only
+ * then has it signalled the backend, and only then may the client learn that its request was processed, or the cancellation
+ * could hit the client's next query.
+ */
+export async function cancelUpstream(
+  grant: LoginGrant,
+  backendKey: BackendKeyData,
+  dialOptions: DialOptions,
+): Promise<void> {
+  const socket = await dial(grant.fields.route, dialOptions)
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(() => socket.destroy(), dialOptions.timeoutMs)
+    socket.setHandlers({
+      onData: () => socket.destroy(),
+      onDrain: () => {},
+      onEnd: () => socket.destroy(),
+      onClose: () => {
+        clearTimeout(timer)
+        resolve()
+      },
+    })
+    socket.write(writeCancelRequest(backendKey.pid, backendKey.key))
+  })
+}

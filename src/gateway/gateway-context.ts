@@ -1,0 +1,47 @@
+import type { LoginGrant } from '../access/login-grant.ts'
+import type { SessionId } from '../base/ids.ts'
+import type { MasterKey } from '../crypto/master-key.ts'
+import type { DialOptions } from '../dialer/dial.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import type { TlsIdentity, Transport } from '../transport/byte-socket.ts'
+import type { CancelKeys } from './cancel-keys.ts'
+import type { LoginDependencies } from './login.ts'
+import type { PreAuth } from './pre-auth.ts'
+import type { FindWorkspaceByDomain } from './resolve-target.ts'
+import type { Sessions } from './sessions.ts'
+
+export interface GatewaySettings {
+  readonly host: string
+  readonly port: number
+  readonly reusePort: boolean
+  readonly loginTimeoutMs: number
+  readonly maxPreAuth: number
+  readonly maxSessions: number
+}
+
+export interface GatewayDependencies extends LoginDependencies {
+  readonly settings: GatewaySettings
+  readonly transport: Transport
+  readonly tls: TlsIdentity
+  readonly masterKey: MasterKey
+  readonly dialOptions: DialOptions
+  readonly logger: Logger
+  readonly findWorkspaceByDomain: FindWorkspaceByDomain
+  /** Tells the other workers about a cancel key that is not ours, by its fingerprint. */
+  readonly broadcastCancel: (fingerprint: string) => Promise<void>
+}
+
+/** What the stages of a session share. */
+export interface GatewayContext extends GatewayDependencies {
+  readonly preAuth: PreAuth
+  readonly sessions: Sessions
+  readonly cancelKeys: CancelKeys
+  /** Cancels by fingerprint: here, or on whichever worker has the session. */
+  cancel(fingerprint: string): Promise<void>
+  recordSession(
+    action: 'session.start' | 'session.end',
+    session: { readonly id: SessionId; readonly peer: string },
+    grant: LoginGrant,
+    detail: Readonly<Record<string, string | number>>,
+  ): void
+}

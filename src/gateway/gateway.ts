@@ -1,0 +1,107 @@
+import { auditRecord } from '../audit/audit-record.ts'
+import { writeErrorResponse } from '../pgwire/error-response.ts'
+import type { ByteListener, TlsIdentity } from '../transport/byte-socket.ts'
+import { CancelKeys } from './cancel-keys.ts'
+import type { GatewayContext, GatewayDependencies } from './gateway-context.ts'
+import { PreAuth } from './pre-auth.ts'
+import { runSession } from './session.ts'
+import { Sessions } from './sessions.ts'
+
+const adminShutdown = writeErrorResponse({
+  severity: 'FATAL',
+  sqlstate: '57P01',
+  message: 'terminating session: the gateway is shutting down',
+  hint: 'Connect again.',
+})
+
+/** Cancel requests on their way at one time: each costs an upstream socket, and anybody may send one. */
+const cancelsMax = 64
+
+/** A running gateway worker. */
+export interface Gateway {
+  readonly port: number
+  readonly openSessions: number
+  readonly preAuthSockets: number
+  setTlsIdentity(identity: TlsIdentity): void
+  /** A cancellation that another worker was asked for; nothing happens when the session is not ours. */
+  cancelHere(fingerprint: string): Promise<void>
+  /** Stops listening at once, then waits for the sessions to end, at most so long, and ends the rest. */
+  drain(timeoutMs: number): Promise<void>
+}
+
+/** Listens and serves sessions until it is drained. */
+export function startGateway(deps: GatewayDependencies): Gateway {
+  const { settings, logger } = deps
+  const preAuth = new PreAuth(settings.maxPreAuth)
+  const sessions = new Sessions(settings.maxSessions)
+  const cancelKeys = new CancelKeys()
+  let cancels = 0
+
+  async function cancelHere(fingerprint: string): Promise<boolean> {
+    const cancel = cancelKeys.find(fingerprint)
+    if (cancel === undefined) return false
+    await cancel()
+    return true
+  }
+
+  const context: GatewayContext = {
+    ...deps,
+    preAuth,
+    sessions,
+    cancelKeys,
+    async cancel(fingerprint) {
+      if (cancels >= cancelsMax) return
+      cancels += 1
+      try {
+        if (!(await cancelHere(fingerprint))) await deps.broadcastCancel(fingerprint)
+      } catch (thrown) {
+        logger.warn({ err: thrown }, 'a cancel request could not be passed on')
+      } finally {
+        cancels -= 1
+      }
+    },
+    recordSession(action, session, grant, detail) {
+      const { workspaceId, principalId, principalName, instanceId, instanceName, roleName } = grant.fields
+      const record = auditRecord({
+        action,
+        outcome: 'allowed',
+        workspaceId,
+        actorId: principalId,
+        actorName: principalName,
+        targetType: 'instance',
+        targetId: instanceId,
+        targetName: instanceName,
+        sessionId: session.id,
+        peer: session.peer,
+        detail: { roleName, ...detail },
+      })
+      deps.audit.append(record).catch((thrown: unknown) => logger.error({ err: thrown, record }, 'audit record lost'))
+    },
+  }
+
+  const listener: ByteListener = deps.transport.listen({
+    host: settings.host,
+    port: settings.port,
+    reusePort: settings.reusePort,
+    tls: deps.tls,
+    onConnection: (socket) => void runSession(context, socket),
+  })
+
+  return {
+    port: listener.port,
+    get openSessions() {
+      return sessions.size
+    },
+    get preAuthSockets() {
+      return preAuth.size
+    },
+    setTlsIdentity: (identity) => listener.setTlsIdentity(identity),
+    async cancelHere(fingerprint) {
+      await cancelHere(fingerprint).catch((thrown: unknown) => logger.warn({ err: thrown }, 'a cancel request failed'))
+    },
+    async drain(timeoutMs) {
+      listener.stop()
+      await sessions.drain(timeoutMs, adminShutdown)
+    },
+  }
+}

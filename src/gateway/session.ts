@@ -1,0 +1,129 @@
+import type { LoginGrant } from '../access/login-grant.ts'
+import { PosternError } from '../base/errors.ts'
+import { newUuid, type SessionId } from '../base/ids.ts'
+import { writeAuthenticationOk } from '../pgwire/authentication-request.ts'
+import { writeBackendKeyData } from '../pgwire/backend-messages.ts'
+import { LATEST_PROTOCOL_MINOR } from '../pgwire/codes.ts'
+import type { AcceptedSocket } from '../transport/byte-socket.ts'
+import { fingerprintOf } from './cancel-keys.ts'
+import { cancelUpstream } from './cancel-upstream.ts'
+import { connectUpstream, UpstreamRefusal, type UpstreamSession } from './connect-upstream.ts'
+import { errorResponse } from './error-response.ts'
+import type { GatewayContext } from './gateway-context.ts'
+import { type LoginChannel, PeerGone } from './login-channel.ts'
+import { login } from './login.ts'
+import { negotiate, type TlsStartup, UnansweredViolation } from './negotiate.ts'
+import { Relay } from './relay.ts'
+import { resolveTarget } from './resolve-target.ts'
+
+/**
+ * One client of the gateway, from its first byte to the relay:
+ *
+ *   negotiate → resolve target → login (verify, authorize, audit) → connect upstream → relay
+ *
+ * Each step hands over a type that proves it happened. Whatever fails on the way is answered in one place, here.
+ */
+export async function runSession(gateway: GatewayContext, socket: AcceptedSocket): Promise<void> {
+  const session = { id: newUuid<SessionId>(), peer: socket.remoteAddress }
+  const leave = gateway.preAuth.enter(socket)
+  if (leave === undefined) return
+  const channels: LoginChannel[] = []
+  const onChannel = (channel: LoginChannel) => void channels.push(channel)
+  const timer = setTimeout(() => {
+    const timeout = new PosternError('LOGIN_TIMEOUT', 'the login was not finished in time')
+    for (const channel of channels) channel.fail(timeout)
+    if (channels.length <= 1) socket.destroy()
+  }, gateway.settings.loginTimeoutMs)
+  let client: TlsStartup | undefined
+  try {
+    const asked = await negotiate(socket, onChannel)
+    if (asked.kind === 'cancel') {
+      await gateway.cancel(fingerprintOf(asked.request))
+      asked.channel.socket.destroy()
+      return
+    }
+    client = asked
+    gateway.sessions.requireRoom()
+    const target = resolveTarget(client, gateway.findWorkspaceByDomain)
+    const outcome = await login(gateway, client.channel, client.startup, target, session)
+    if (!outcome.allowed) throw outcome.refusal
+    const upstream = await connectUpstream(gateway, outcome.grant, target, onChannel)
+    startRelay(gateway, session, client, outcome.grant, upstream)
+  } catch (thrown) {
+    refuse(gateway, session, client?.channel ?? channels.at(-1), socket, thrown)
+  } finally {
+    clearTimeout(timer)
+    leave()
+  }
+}
+
+/** The one place that writes an ErrorResponse during a login. */
+function refuse(
+  gateway: GatewayContext,
+  session: { id: SessionId; peer: string },
+  channel: LoginChannel | undefined,
+  socket: AcceptedSocket,
+  thrown: unknown,
+): void {
+  const log = gateway.logger.child({ sessionId: session.id, peer: session.peer })
+  if (thrown instanceof PeerGone || thrown instanceof UnansweredViolation || channel === undefined) {
+    log.debug({ reason: thrown instanceof Error ? thrown.message : 'closed' }, 'login ended without an answer')
+    channel?.socket.destroy()
+    socket.destroy()
+    return
+  }
+  const isOurs = thrown instanceof PosternError && thrown.row.kind !== 'internal'
+  if (thrown instanceof UpstreamRefusal || isOurs) log.info({ err: thrown }, 'login refused')
+  else log.error({ err: thrown }, 'login failed')
+  channel.write(thrown instanceof UpstreamRefusal ? thrown.errorResponse : errorResponse(thrown, session.id))
+  channel.finish()
+}
+
+function startRelay(
+  gateway: GatewayContext,
+  session: { id: SessionId; peer: string },
+  client: TlsStartup,
+  grant: LoginGrant,
+  upstream: UpstreamSession,
+): void {
+  if (!client.channel.hasPeer) {
+    upstream.channel.socket.destroy()
+    return
+  }
+  const { backendKey } = upstream
+  const minor = Math.min(client.startup.minor, LATEST_PROTOCOL_MINOR)
+  const cancelKey =
+    backendKey &&
+    gateway.cancelKeys.issue(backendKey.pid, minor, () => cancelUpstream(grant, backendKey, gateway.dialOptions))
+  const clientRest = client.channel.release()
+  const upstreamRest = upstream.channel.release()
+  const greeting = [
+    clientRest.unsent,
+    writeAuthenticationOk(),
+    ...upstream.greeting,
+    ...(cancelKey ? [writeBackendKeyData(cancelKey.key)] : []),
+    upstream.readyForQuery,
+    upstreamRest.unread,
+  ]
+  const start = {
+    toClient: Buffer.concat(greeting),
+    toUpstream: Buffer.concat([upstreamRest.unsent, clientRest.unread]),
+  }
+  const upstreamPid = backendKey?.pid ?? 0
+  const startedAt = performance.now()
+  const relay = new Relay(client.channel.socket, upstream.channel.socket, start, () => {
+    cancelKey?.revoke()
+    leave()
+    gateway.recordSession('session.end', session, grant, {
+      upstreamPid,
+      durationMs: Math.round(performance.now() - startedAt),
+      bytesFromClient: relay.bytesFromClient,
+      bytesFromUpstream: relay.bytesFromUpstream,
+    })
+  })
+  const leave = gateway.sessions.enter(relay)
+  gateway.recordSession('session.start', session, grant, {
+    upstreamPid,
+    applicationName: client.startup.parameters.get('application_name') ?? '',
+  })
+}
