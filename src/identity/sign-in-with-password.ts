@@ -1,0 +1,55 @@
+import { recordAudit } from '../audit/record-audit.ts'
+import type { PrincipalId, WorkspaceId } from '../base/ids.ts'
+import type { Secret } from '../base/secret.ts'
+import { verifyPassword } from '../crypto/password-hash.ts'
+import { findPrincipals, readPasswordHash } from '../store/principals.ts'
+import type { Store } from '../store/store.ts'
+import type { SignInThrottle } from './sign-in-throttle.ts'
+
+/** Who signed in, or that nobody did. The reason is for the audit record: a client reads one sentence for all of them. */
+export type SignIn = { readonly ok: true; readonly principalId: PrincipalId } | { readonly ok: false }
+
+/**
+ * Signs a person in with e-mail and password. An unknown e-mail takes as long as a wrong password. Every outcome is audited.
+ * @throws PosternError RATE_LIMITED
+ */
+export async function signInWithPassword(
+  deps: { readonly store: Store; readonly throttle: SignInThrottle },
+  attempt: {
+    readonly workspaceId: WorkspaceId
+    readonly email: string
+    readonly password: Secret
+    readonly peer: string
+    readonly requestId: string
+  },
+): Promise<SignIn> {
+  const { workspaceId, email, password, peer, requestId } = attempt
+  await deps.throttle.begin(peer, email)
+  const { db } = deps.store
+  const isRight = await verifyPassword(await readPasswordHash(db, email), password)
+  const [user] = isRight ? await findPrincipals(db, workspaceId, { email }) : []
+  const reason = denialReason(isRight, user)
+  await recordAudit(db, {
+    action: 'signIn',
+    outcome: reason === null ? 'allowed' : 'denied',
+    reason,
+    workspaceId,
+    actorId: user?.id ?? null,
+    actorName: user?.name ?? email.slice(0, 254),
+    peer,
+    requestId,
+    detail: { method: 'password' },
+  })
+  if (reason !== null || user === undefined) return { ok: false }
+  await deps.throttle.succeeded(peer, email)
+  return { ok: true, principalId: user.id }
+}
+
+function denialReason(
+  isRight: boolean,
+  user: { readonly active: boolean; readonly workspaceRole: string | null } | undefined,
+): string | null {
+  if (!isRight || user === undefined) return 'wrong-password'
+  if (!user.active) return 'inactive'
+  return user.workspaceRole === null ? 'not-in-workspace' : null
+}

@@ -1,0 +1,53 @@
+import type { Clock } from '../base/clock.ts'
+import type { WorkspaceId } from '../base/ids.ts'
+import type { Store } from '../store/store.ts'
+import { listWorkspaces, type WorkspaceRow } from '../store/workspaces.ts'
+
+export type Workspace = WorkspaceRow
+
+const freshForMs = 10_000
+
+/**
+ * Which workspace a Host header selects. Asked at every request, so it answers from memory and reads the store at most every
+ * ten seconds; while the store is away it keeps what it knew.
+ */
+export class WorkspaceDirectory {
+  readonly #store: Store
+  readonly #clock: Clock
+  #workspaces: readonly Workspace[] = []
+  #readAtMs = -Infinity
+  #reading: Promise<void> | undefined
+
+  constructor(deps: { readonly store: Store; readonly clock: Clock }) {
+    this.#store = deps.store
+    this.#clock = deps.clock
+  }
+
+  /** @param host lower-case `name` or `name:port`, compared exactly */
+  async byHost(host: string): Promise<Workspace | undefined> {
+    await this.#refresh()
+    return this.#workspaces.find((workspace) => workspace.hosts.includes(host))
+  }
+
+  async byId(id: WorkspaceId): Promise<Workspace | undefined> {
+    await this.#refresh()
+    return this.#workspaces.find((workspace) => workspace.id === id)
+  }
+
+  async #refresh(): Promise<void> {
+    const nowMs = this.#clock.now().getTime()
+    if (nowMs - this.#readAtMs < freshForMs) return
+    this.#reading ??= this.#read(nowMs).finally(() => (this.#reading = undefined))
+    await this.#reading
+  }
+
+  async #read(nowMs: number): Promise<void> {
+    try {
+      this.#workspaces = await listWorkspaces(this.#store.db)
+      this.#readAtMs = nowMs
+    } catch (thrown) {
+      if (this.#workspaces.length === 0) throw thrown
+      this.#readAtMs = nowMs // the store is away: known workspaces stay known, the next try is in ten seconds
+    }
+  }
+}
