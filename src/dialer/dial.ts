@@ -17,9 +17,13 @@ import { resolveHost } from './resolve-host.ts'
 /** The stages of {@link dial}, in order. */
 export type DialStage = 'name' | 'tcp' | 'tls'
 
-export interface DialOptions {
+/** What dialing needs from whoever composes the process. */
+export interface DialerDependencies {
   readonly transport: Transport
   readonly addressRules: AddressRules
+}
+
+export interface DialOptions extends DialerDependencies {
   /** For everything together: name, socket and TLS. */
   readonly timeoutMs: number
   /** Told as each stage is done; the connection test measures with it. */
