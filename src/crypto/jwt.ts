@@ -1,6 +1,7 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { compactVerify, SignJWT, type JWK } from 'jose'
 import { epochSeconds } from '../base/clock.ts'
+import { PosternError } from '../base/errors.ts'
 import { Secret } from '../base/secret.ts'
 
 /** A P-256 public key, imported once and used for many verifications. */
@@ -28,9 +29,21 @@ export class SigningKeyPair {
     return new SigningKeyPair(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey)
   }
 
-  /** @param secret what {@link SigningKeyPair.toSecret} gave */
+  /**
+   * @param secret what {@link SigningKeyPair.toSecret} gave
+   * @throws PosternError SECRET_UNREADABLE when it is not a P-256 private key
+   */
   static fromPrivate(secret: Secret): SigningKeyPair {
-    return new SigningKeyPair(createPrivateKey(secret.reveal()))
+    let privateKey: KeyObject
+    try {
+      privateKey = createPrivateKey(secret.reveal())
+    } catch (cause) {
+      throw new PosternError('SECRET_UNREADABLE', 'A signing key is damaged', { cause })
+    }
+    if (privateKey.asymmetricKeyDetails?.namedCurve !== 'prime256v1') {
+      throw new PosternError('SECRET_UNREADABLE', 'A signing key is not on the curve P-256')
+    }
+    return new SigningKeyPair(privateKey)
   }
 
   /** PKCS #8 PEM of the private key. */
