@@ -1,0 +1,51 @@
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { describe, it } from 'vitest'
+
+/** A program of the operating system that some tests call. tools/setup.mjs installs them where it may. */
+export type SystemTool = 'psql' | 'pgbench' | 'openssl'
+
+/** Everything must run: a missing program is a failure, not a reason to skip. */
+const everythingRequired = process.env['CI'] === 'true' || process.env['POSTERN_REQUIRE_ALL'] === '1'
+
+/**
+ * `describe` for tests that call programs of the operating system. Where one is missing the block is skipped with the
+ * reason in its title, or fails when everything is required.
+ */
+export function describeWith(tools: readonly SystemTool[], title: string, body: () => void): void {
+  const missing = tools.filter((tool) => findTool(tool) === undefined)
+  const reason = `${missing.join(', ')} not installed`
+  if (missing.length === 0) {
+    describe(title, body)
+  } else if (everythingRequired) {
+    it(title, () => {
+      throw new Error(`${reason}, though every test is required: run \`node tools/setup.mjs --tests\``)
+    })
+  } else {
+    describe.skip(`${title} (skipped: ${reason})`, body)
+  }
+}
+
+/**
+ * Path of a program.
+ * @throws when it is not installed: call it inside {@link describeWith}
+ */
+export function requireTool(tool: SystemTool): string {
+  const path = findTool(tool)
+  if (path === undefined) throw new Error(`${tool} is not installed`)
+  return path
+}
+
+function findTool(tool: SystemTool): string | undefined {
+  const folders = (process.env['PATH'] ?? '').split(delimiter)
+  return folders.map((folder) => join(folder, tool)).find(isExecutable)
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
