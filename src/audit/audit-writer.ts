@@ -46,9 +46,7 @@ export class AuditWriter {
   append(record: AuditRecord): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ record, resolve, reject })
-      this.#working ??= this.#work().finally(() => {
-        this.#working = undefined
-      })
+      this.#working ??= this.#work()
     })
   }
 
@@ -73,6 +71,8 @@ export class AuditWriter {
         for (const waiting of batch) waiting.reject(error)
       }
     }
+    // In the same turn as the last look at what waits: a record that comes later starts the work anew.
+    this.#working = undefined
   }
 
   async #write(records: AuditRecord[]): Promise<void> {

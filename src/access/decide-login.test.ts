@@ -1,0 +1,112 @@
+import { describe, expect, test } from 'vitest'
+import type { InstanceId, PrincipalId, RoleBindingId, WorkspaceId } from '../base/ids.ts'
+import type { LoginFacts, LoginQuestion } from '../store/login-facts.ts'
+import { decideLogin } from './decide-login.ts'
+import { LoginGrant } from './login-grant.ts'
+import { VerifiedPrincipal } from './verified-principal.ts'
+
+const workspaceId = '100000000000001' as WorkspaceId
+const principalId = '100000000000002' as PrincipalId
+const instanceId = '8d2f1f9e-0000-4000-8000-000000000001' as InstanceId
+
+const principal = VerifiedPrincipal.afterVerification({
+  workspaceId,
+  principalId,
+  instanceIds: [instanceId],
+  credentialId: 'c1',
+  expiresAt: new Date('2026-01-01T01:00:00Z'),
+})
+const question: LoginQuestion = { workspaceId, principalId, instance: { name: 'sample' }, roleName: 'ana' }
+
+const allowedFacts = {
+  principal: { name: 'ana@example.test', active: true, inWorkspace: true },
+  instance: { id: instanceId, name: 'sample', kind: 'external', state: 'AVAILABLE', defaultDatabase: 'shop' },
+  binding: {
+    id: '8d2f1f9e-0000-4000-8000-000000000002' as RoleBindingId,
+    roleOid: '16384',
+    systemIdentifier: '7000000000000000001',
+    loginKeySealed: null,
+    holderKind: 'user',
+    holderActive: true,
+    holderInWorkspace: true,
+    heldByPrincipal: true,
+  },
+  adminDataSource: {
+    host: 'db.example.test',
+    port: 5432,
+    database: 'shop',
+    loginMethod: 'password',
+    tlsMode: 'verify-full',
+    tlsCa: null,
+  },
+} satisfies LoginFacts
+
+describe('a login', () => {
+  test('that every fact allows gets a grant for its own role and route', () => {
+    const decision = decideLogin(principal, question, allowedFacts)
+    if (!decision.allowed) throw new Error(decision.denial)
+    expect(LoginGrant.isOne(decision.grant)).toBe(true)
+    expect(decision.grant.fields).toMatchObject({
+      roleName: 'ana',
+      roleOid: '16384',
+      instanceId,
+      route: { engine: 'postgres', host: 'db.example.test', username: 'ana' },
+    })
+  })
+
+  const denials: [string, LoginFacts, string][] = [
+    ['of a principal that is gone', { ...allowedFacts, principal: null }, 'principal-unknown'],
+    [
+      'of a deactivated principal',
+      { ...allowedFacts, principal: { ...allowedFacts.principal, active: false } },
+      'principal-inactive',
+    ],
+    [
+      'of a principal that left the workspace',
+      { ...allowedFacts, principal: { ...allowedFacts.principal, inWorkspace: false } },
+      'not-in-workspace',
+    ],
+    [
+      'to an instance that does not exist',
+      { ...allowedFacts, instance: null, binding: null, adminDataSource: null },
+      'instance-unknown',
+    ],
+    [
+      'to an instance made again under the same name',
+      { ...allowedFacts, instance: { ...allowedFacts.instance, id: 'other' as InstanceId } },
+      'instance-not-named',
+    ],
+    [
+      'to a stopped instance',
+      { ...allowedFacts, instance: { ...allowedFacts.instance, state: 'STOPPED' } },
+      'instance-not-available',
+    ],
+    ['to an instance without a data source', { ...allowedFacts, adminDataSource: null }, 'instance-not-available'],
+    ['as an unbound Postgres role', { ...allowedFacts, binding: null }, 'role-not-bound'],
+    [
+      'as the Postgres role of another principal',
+      { ...allowedFacts, binding: { ...allowedFacts.binding, heldByPrincipal: false } },
+      'role-of-another',
+    ],
+    [
+      'as a group that the principal is not in',
+      { ...allowedFacts, binding: { ...allowedFacts.binding, holderKind: 'group', heldByPrincipal: false } },
+      'not-a-member',
+    ],
+    [
+      'as a deactivated group',
+      { ...allowedFacts, binding: { ...allowedFacts.binding, holderKind: 'group', holderActive: false } },
+      'group-inactive',
+    ],
+    [
+      '[D2-055] as a group that is not assigned to the workspace',
+      { ...allowedFacts, binding: { ...allowedFacts.binding, holderKind: 'group', holderInWorkspace: false } },
+      'group-not-in-workspace',
+    ],
+  ]
+  for (const [name, facts, denial] of denials) {
+    test(`${name} is denied: ${denial}`, () => {
+      expect(decideLogin(principal, question, facts)).toMatchObject({ allowed: false, denial })
+    })
+  }
+})

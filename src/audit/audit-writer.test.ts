@@ -1,0 +1,93 @@
+import fs from 'node:fs'
+import os from 'node:os'
+import path from 'node:path'
+import { sql } from 'kysely'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../test/support/embedded-postgres.ts'
+import type { Store } from '../store/store.ts'
+import { auditRecord } from './audit-record.ts'
+import { AuditSpool } from './audit-spool.ts'
+import { AuditWriter } from './audit-writer.ts'
+
+let postgres: EmbeddedPostgres
+let store: Store
+let folder: string
+beforeAll(async () => {
+  postgres = await startEmbeddedPostgres()
+}, 60_000)
+afterAll(() => postgres.stop())
+beforeEach(async () => {
+  store = await postgres.freshStore()
+  folder = fs.mkdtempSync(path.join(os.tmpdir(), 'postern-spool-'))
+})
+afterEach(async () => {
+  await store.close()
+  fs.rmSync(folder, { recursive: true })
+})
+
+const record = (action: string) => auditRecord({ action, outcome: 'allowed', workspaceId: null })
+const stored = async () => {
+  const { rows } = await sql<{ action: string }>`select action from audit_event order by occurred_at, action`.execute(
+    store.db,
+  )
+  return rows.map((row) => row.action)
+}
+const takeAway = () => sql`alter table audit_event rename to audit_event_away`.execute(store.db)
+const bringBack = () => sql`alter table audit_event_away rename to audit_event`.execute(store.db)
+
+describe('the audit writer', () => {
+  test('has a record in the store before append resolves', async () => {
+    const writer = new AuditWriter({ store, deadlineMs: 5_000 })
+    await writer.append(record('one'))
+    expect(await stored()).toEqual(['one'])
+    await writer.close()
+  })
+
+  test('gathers records that arrive while a batch is on its way', async () => {
+    const query = vi.spyOn(store.pool, 'connect')
+    const writer = new AuditWriter({ store, deadlineMs: 5_000 })
+    await Promise.all(Array.from({ length: 200 }, (_, i) => writer.append(record(`r${String(i).padStart(3, '0')}`))))
+    expect(await stored()).toHaveLength(200)
+    expect(query.mock.calls.length).toBeLessThan(10)
+    await writer.close()
+  })
+
+  test('spools while the store refuses, and ships in order without loss or duplicate when it is back', async () => {
+    const writer = new AuditWriter({ store, spool: new AuditSpool(folder, 1_000_000), deadlineMs: 5_000 })
+    await writer.append(record('a'))
+    await takeAway()
+    await writer.append(record('b'))
+    await writer.append(record('c'))
+    await bringBack()
+    await writer.append(record('d'))
+    await vi.waitFor(async () => expect(await stored()).toEqual(['a', 'b', 'c', 'd']), { timeout: 10_000 })
+    expect(fs.readdirSync(folder)).toEqual([])
+    await writer.append(record('e'))
+    expect(await stored()).toEqual(['a', 'b', 'c', 'd', 'e'])
+    await writer.close()
+  })
+
+  test('spools when the store is late, and the late write leaves no duplicate', async () => {
+    const lock = await store.pool.connect()
+    await lock.query('begin; lock table audit_event in access exclusive mode')
+    const writer = new AuditWriter({ store, spool: new AuditSpool(folder, 1_000_000), deadlineMs: 100 })
+    await writer.append(record('late'))
+    expect(fs.readdirSync(folder)).toHaveLength(1)
+    await lock.query('commit')
+    lock.release()
+    await vi.waitFor(() => expect(fs.readdirSync(folder)).toEqual([]), { timeout: 10_000 })
+    expect(await stored()).toEqual(['late'])
+    await writer.close()
+  })
+
+  test('refuses the record when there is neither a store nor room in the spool', async () => {
+    await takeAway()
+    const full = new AuditWriter({ store, spool: new AuditSpool(folder, 10), deadlineMs: 5_000 })
+    await expect(full.append(record('x'))).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' })
+    const without = new AuditWriter({ store, deadlineMs: 5_000 })
+    await expect(without.append(record('x'))).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' })
+    await bringBack()
+    expect(await stored()).toEqual([])
+    await Promise.all([full.close(), without.close()])
+  })
+})
