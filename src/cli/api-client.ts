@@ -1,0 +1,156 @@
+import { z } from 'zod'
+import { Problem, ApiError } from '../contract/problem.ts'
+import { ERRORS, type ErrorCode, type ErrorKind } from '../base/error-table.ts'
+import type { Secret } from '../base/secret.ts'
+import { CliError } from './cli-error.ts'
+import type { Endpoint } from './endpoint.ts'
+import { sendRequest, type HttpAnswer, type HttpRequest } from './http-request.ts'
+
+/** Access tokens of the caller. */
+export interface AccessTokens {
+  get(): Promise<Secret>
+  /** Another one after the server refused the first; undefined when only a person can get it. */
+  renew?(): Promise<Secret>
+}
+
+interface Call<Shape extends z.ZodType> {
+  readonly method: HttpRequest['method']
+  readonly path: string
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
+  readonly body?: unknown
+  readonly answer: Shape
+  /** Default 30 seconds. */
+  readonly timeoutMs?: number
+}
+
+const defaultTimeoutMs = 30_000
+
+/** Our own HTTP API, as a signed-in caller. Answers are checked against the contract, failures become `CliError`. */
+export class ApiClient {
+  readonly endpoint: Endpoint
+  readonly #accessTokens: AccessTokens
+
+  constructor(endpoint: Endpoint, accessTokens: AccessTokens) {
+    this.endpoint = endpoint
+    this.#accessTokens = accessTokens
+  }
+
+  /** @throws CliError of the kind that the error table gives to the code of the answer */
+  async call<Shape extends z.ZodType>(call: Call<Shape>): Promise<z.output<Shape>> {
+    let answer = await this.#send(call, await this.#accessTokens.get())
+    if (answer.status === 401 && this.#accessTokens.renew)
+      answer = await this.#send(call, await this.#accessTokens.renew())
+    return readAnswer(this.endpoint, answer, call.answer)
+  }
+
+  #send(call: Call<z.ZodType>, accessToken: Secret): Promise<HttpAnswer> {
+    const query = new URLSearchParams()
+    for (const [name, value] of Object.entries(call.query ?? {}))
+      if (value !== undefined) query.set(name, String(value))
+    return sendRequest(this.endpoint, {
+      method: call.method,
+      path: query.size === 0 ? call.path : `${call.path}?${query}`,
+      headers: {
+        accept: 'application/json',
+        authorization: `Bearer ${accessToken.reveal()}`,
+        ...(call.body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(call.body !== undefined && { body: JSON.stringify(call.body) }),
+      timeoutMs: call.timeoutMs ?? defaultTimeoutMs,
+    })
+  }
+}
+
+/** A path whose inserted names are encoded, so that no name can reach another route: path`/v1/instances/${name}`. */
+export function path(pieces: TemplateStringsArray, ...names: string[]): string {
+  return pieces.reduce((built, piece, index) => {
+    const name = names[index - 1] ?? ''
+    if (name === '') throw new CliError('caller', 'a name is empty', { hint: 'Name what the command is about.' })
+    return built + encodeURIComponent(name) + piece
+  })
+}
+
+const OAuthFailure = z.object({ error: z.string(), error_description: z.string().optional() })
+
+/** The answer in the shape of the contract. An empty answer (204) reads as `{}`. */
+export function readAnswer<Shape extends z.ZodType>(
+  endpoint: Endpoint,
+  answer: HttpAnswer,
+  shape: Shape,
+): z.output<Shape> {
+  const body = parseJson(answer)
+  if (answer.status < 200 || answer.status > 299) throw asFailure(endpoint, answer, body)
+  const parsed = shape.safeParse(answer.body === '' ? {} : body)
+  if (parsed.success) return parsed.data
+  throw new CliError('internal', `the answer of ${endpoint.origin} is not in the form this version expects`, {
+    hint: 'Check that it is Postern and that both have the same version.',
+    cause: parsed.error,
+    ...(answer.requestId !== undefined && { requestId: answer.requestId }),
+  })
+}
+
+function asFailure(endpoint: Endpoint, answer: HttpAnswer, body: unknown): CliError {
+  const wait = answer.retryAfter === undefined ? undefined : `Wait ${answer.retryAfter} s and try again.`
+  const requestId = answer.requestId
+  const problem = Problem.safeParse(body)
+  if (problem.success) {
+    const { code, detail, hint } = problem.data
+    const failure = kindOf(code) ?? kindOfStatus(answer.status)
+    return new CliError(failure, detail, {
+      code,
+      requestId: problem.data.requestId,
+      hint: wait ?? hint ?? advice(code) ?? signInAgain(failure),
+    })
+  }
+  const apiError = ApiError.safeParse(body)
+  if (apiError.success) {
+    const failure = kindOfStatus(answer.status, apiError.data.error_code)
+    return new CliError(failure, apiError.data.message, { code: apiError.data.error_code, requestId, hint: wait })
+  }
+  const refusal = OAuthFailure.safeParse(body)
+  if (refusal.success) {
+    const failure = refusal.data.error === 'invalid_grant' ? 'denied' : kindOfStatus(answer.status)
+    return new CliError(failure, refusal.data.error_description ?? refusal.data.error, {
+      code: refusal.data.error,
+      requestId,
+      hint: wait,
+    })
+  }
+  return new CliError('unreachable', `${endpoint.origin} answered, but not as Postern does (HTTP ${answer.status})`, {
+    hint: 'Check --host: another program may listen there.',
+    requestId,
+  })
+}
+
+function parseJson(answer: HttpAnswer): unknown {
+  try {
+    return JSON.parse(answer.body)
+  } catch {
+    // Told apart by the shapes that follow: something other than Postern answered.
+    return undefined
+  }
+}
+
+function kindOf(code: string): ErrorKind | undefined {
+  return Object.hasOwn(ERRORS, code) ? ERRORS[code as ErrorCode].kind : undefined
+}
+
+function advice(code: string): string | undefined {
+  return Object.hasOwn(ERRORS, code) ? ERRORS[code as ErrorCode].action : undefined
+}
+
+function signInAgain(failure: ErrorKind): string | undefined {
+  return failure === 'denied' ? 'Run `postern login` again.' : undefined
+}
+
+/** Where an answer carries no code of the error table (a newer server, the compatible API), its status decides. */
+function kindOfStatus(status: number, apiCode?: string): ErrorKind {
+  if (apiCode === 'INVALID_STATE') return 'conflict'
+  if (status === 401 || status === 403) return 'denied'
+  if (status === 404) return 'absent'
+  if (status === 409) return 'conflict'
+  if (status === 429) return 'limit'
+  if (status === 502 || status === 504) return 'upstream'
+  if (status === 503) return 'dependency'
+  return status >= 500 ? 'internal' : 'caller'
+}

@@ -1,0 +1,8 @@
+import type { Noun } from '../../verb.ts'
+import * as print from './print.ts'
+
+export const config: Noun = {
+  name: 'config',
+  summary: 'Configuration of the server',
+  verbs: [print],
+}

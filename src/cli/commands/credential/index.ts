@@ -1,0 +1,8 @@
+import type { Noun } from '../../verb.ts'
+import * as create from './create.ts'
+
+export const credential: Noun = {
+  name: 'credential',
+  summary: 'Database credentials: passwords for one hour',
+  verbs: [create],
+}

@@ -1,0 +1,22 @@
+import type { Command } from 'commander'
+import { Instance } from '../../../contract/instances.ts'
+import { path } from '../../api-client.ts'
+import type { Cli } from '../../cli.ts'
+import { showItem } from '../../output.ts'
+import { signedIn } from '../../sign-in.ts'
+import { waitForInstance } from '../../wait-for-instance.ts'
+import { instanceFields } from './instance-fields.ts'
+
+export const usage = 'start <instance>'
+export const summary = 'Start a managed instance'
+
+export function define(command: Command): void {
+  command.option('--wait', 'wait until the instance is AVAILABLE')
+}
+
+export async function run(cli: Cli, name: string, { wait }: { readonly wait?: true }): Promise<void> {
+  const api = await signedIn(cli)
+  const answer = await api.call({ method: 'POST', path: path`/v1/instances/${name}:start`, body: {}, answer: Instance })
+  const instance = wait ? await waitForInstance(cli, api, name, 'AVAILABLE') : answer
+  showItem(cli, instance, instanceFields(instance))
+}

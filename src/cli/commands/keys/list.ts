@@ -1,0 +1,14 @@
+import { SigningKeyList } from '../../../contract/signing-keys.ts'
+import type { Cli } from '../../cli.ts'
+import { showList } from '../../output.ts'
+import { signedIn } from '../../sign-in.ts'
+import { keyColumns } from './key-columns.ts'
+
+export const usage = 'list'
+export const summary = 'List the signing keys: next, current, previous'
+
+export async function run(cli: Cli): Promise<void> {
+  const api = await signedIn(cli)
+  const { keys } = await api.call({ method: 'GET', path: '/v1/keys', answer: SigningKeyList })
+  showList(cli, keys, keyColumns, 'There are no signing keys.')
+}

@@ -1,0 +1,57 @@
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import type { Cli } from '../cli.ts'
+import { CliError } from '../cli-error.ts'
+import { resolveEndpoint } from '../endpoint.ts'
+import { shownTime, showDone } from '../output.ts'
+import { readSecret } from '../read-secret.ts'
+import { grantByPassword } from '../sign-in.ts'
+import { writeSession } from '../session.ts'
+
+export const usage = 'login'
+export const summary = 'Sign in with e-mail and password'
+
+export function define(command: Command): void {
+  command
+    .requiredOption('--email <address>', 'who signs in')
+    .option('--password-file <file>', 'file that holds the password, or - for standard input; default: asked for')
+}
+
+interface Options {
+  readonly email: string
+  readonly passwordFile?: string
+}
+
+export async function run(cli: Cli, { email, passwordFile }: Options): Promise<void> {
+  const endpoint = await resolveEndpoint(cli.host, cli.caFile)
+  const password = await readSecret(
+    cli.terminal,
+    passwordFile,
+    `Password of ${email} at ${endpoint.origin}: `,
+    '--password-file',
+  )
+  const { accessToken, expiresAt } = await grantByPassword(cli, endpoint, email, password).catch(
+    explainRefusal(email, endpoint.origin),
+  )
+  const caFile = cli.caFile === undefined ? undefined : resolve(cli.caFile)
+  await writeSession(cli.environment, { origin: endpoint.origin, email, accessToken, expiresAt, caFile })
+  const until = expiresAt.toISOString()
+  showDone(
+    cli,
+    { host: endpoint.origin, email, expiresAt: until },
+    `Signed in to ${endpoint.origin} as ${email} until ${shownTime(until)}.`,
+  )
+}
+
+/** The token endpoint says little about a refusal, on purpose; what to check is the same each time. */
+function explainRefusal(email: string, origin: string): (thrown: unknown) => never {
+  return (thrown) => {
+    if (!(thrown instanceof CliError) || thrown.failure !== 'denied') throw thrown
+    throw new CliError('denied', `${origin} refused the e-mail or password of ${email}`, {
+      hint: 'Check both and sign in again.',
+      code: thrown.code,
+      requestId: thrown.requestId,
+      cause: thrown,
+    })
+  }
+}

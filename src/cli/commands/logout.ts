@@ -1,0 +1,17 @@
+import type { Cli } from '../cli.ts'
+import { parseOrigin } from '../endpoint.ts'
+import { showDone } from '../output.ts'
+import { deleteSession } from '../session.ts'
+
+export const usage = 'logout'
+export const summary = 'Forget the stored sign-in'
+
+export async function run(cli: Cli): Promise<void> {
+  const origin = parseOrigin(cli.host)
+  const signedOut = await deleteSession(cli.environment, origin)
+  showDone(
+    cli,
+    { host: origin, signedOut },
+    signedOut ? `Signed out of ${origin}.` : `You were not signed in at ${origin}.`,
+  )
+}

@@ -1,0 +1,71 @@
+import type { Command } from 'commander'
+import { PostgresRole, type PrincipalReference } from '../../../contract/postgres-roles.ts'
+import { path } from '../../api-client.ts'
+import type { Cli } from '../../cli.ts'
+import { CliError } from '../../cli-error.ts'
+import { showItem } from '../../output.ts'
+import { signedIn } from '../../sign-in.ts'
+import { postgresRoleFields } from './postgres-role-fields.ts'
+
+export const usage = 'bind <instance>'
+export const summary = 'Make a Postgres role on an instance that a principal logs in as'
+
+export function define(command: Command): void {
+  command
+    .option('--user <email>', 'the principal: a user')
+    .option('--service-principal <client-id>', 'the principal: a service principal')
+    .option('--group <name>', 'the principal: a group, for all its members')
+    .option('--principal-id <id>', 'the principal: by its id')
+    .option('--role-name <name>', 'name of the Postgres role (default: e-mail, client id or group name)')
+    .option('--create-db', 'may create databases')
+    .option('--create-role', 'may create Postgres roles')
+    .option('--bypass-rls', 'bypasses row-level security')
+    .option('--administrator', 'member of the administrators’ role databricks_superuser')
+}
+
+interface Options {
+  readonly user?: string
+  readonly servicePrincipal?: string
+  readonly group?: string
+  readonly principalId?: string
+  readonly roleName?: string
+  readonly createDb?: true
+  readonly createRole?: true
+  readonly bypassRls?: true
+  readonly administrator?: true
+}
+
+export async function run(cli: Cli, instance: string, options: Options): Promise<void> {
+  const principal = principalOf(options)
+  const api = await signedIn(cli)
+  const body = {
+    principal,
+    roleName: options.roleName,
+    attributes: {
+      createDb: options.createDb ?? false,
+      createRole: options.createRole ?? false,
+      bypassRls: options.bypassRls ?? false,
+    },
+    administrator: options.administrator ?? false,
+  }
+  const role = await api.call({
+    method: 'POST',
+    path: path`/v1/instances/${instance}/roles`,
+    body,
+    answer: PostgresRole,
+  })
+  showItem(cli, role, postgresRoleFields(role))
+}
+
+function principalOf({ user, servicePrincipal, group, principalId }: Options): PrincipalReference {
+  const named: PrincipalReference[] = []
+  if (user !== undefined) named.push({ email: user })
+  if (servicePrincipal !== undefined) named.push({ clientId: servicePrincipal })
+  if (group !== undefined) named.push({ group })
+  if (principalId !== undefined) named.push({ id: principalId })
+  const [principal, another] = named
+  if (principal !== undefined && another === undefined) return principal
+  throw new CliError('caller', principal === undefined ? 'no principal is named' : 'more than one principal is named', {
+    hint: 'Give exactly one of --user, --service-principal, --group and --principal-id.',
+  })
+}

@@ -1,0 +1,25 @@
+import type { Command } from 'commander'
+import { z } from 'zod'
+import { path } from '../../api-client.ts'
+import type { Cli } from '../../cli.ts'
+import { showDone } from '../../output.ts'
+import { confirm } from '../../prompt.ts'
+import { signedIn } from '../../sign-in.ts'
+
+export const usage = 'delete <client-id>'
+export const summary = 'Delete a service principal; its secrets stop working at once'
+
+export function define(command: Command): void {
+  command.option('--yes', 'do not ask')
+}
+
+export async function run(cli: Cli, clientId: string, { yes }: { readonly yes?: true }): Promise<void> {
+  const api = await signedIn(cli)
+  if (!yes) await confirm(cli.terminal, `Delete service principal ${clientId} and its secrets?`)
+  const answer = await api.call({
+    method: 'DELETE',
+    path: path`/v1/servicePrincipals/${clientId}`,
+    answer: z.object({}),
+  })
+  showDone(cli, answer, `Service principal ${clientId} is deleted.`)
+}

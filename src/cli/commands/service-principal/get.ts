@@ -1,0 +1,19 @@
+import { ServicePrincipal } from '../../../contract/service-principals.ts'
+import { path } from '../../api-client.ts'
+import type { Cli } from '../../cli.ts'
+import { showItem } from '../../output.ts'
+import { signedIn } from '../../sign-in.ts'
+import { servicePrincipalFields } from './service-principal-fields.ts'
+
+export const usage = 'get <client-id>'
+export const summary = 'Show one service principal'
+
+export async function run(cli: Cli, clientId: string): Promise<void> {
+  const api = await signedIn(cli)
+  const principal = await api.call({
+    method: 'GET',
+    path: path`/v1/servicePrincipals/${clientId}`,
+    answer: ServicePrincipal,
+  })
+  showItem(cli, principal, servicePrincipalFields(principal))
+}

@@ -1,0 +1,12 @@
+import type { Cli } from '../cli.ts'
+import { showJson } from '../output.ts'
+import { currentAccessToken } from '../sign-in.ts'
+
+export const usage = 'token'
+export const summary = 'Print the access token, for use with the HTTP API'
+
+export async function run(cli: Cli): Promise<void> {
+  const accessToken = (await currentAccessToken(cli)).reveal()
+  if (cli.output === 'json') showJson(cli, { access_token: accessToken, token_type: 'Bearer' })
+  else cli.terminal.print(accessToken)
+}

@@ -1,0 +1,25 @@
+import type { Command } from 'commander'
+import type { Cli } from './cli.ts'
+
+/** What a file under commands/<noun>/ exports: one verb of the command line. */
+export interface Verb {
+  /** Name and positional arguments as commander writes them: `get <instance>`. */
+  readonly usage: string
+  /** One sentence for the help. */
+  readonly summary: string
+  /** Declares options and further help. */
+  define?(command: Command): void
+  /**
+   * Does it. The input is what commander hands over: the positional arguments, then the options.
+   * @returns the exit status where it is not 0
+   */
+  run(cli: Cli, ...input: never[]): Promise<number | void>
+}
+
+/** Verbs about one thing: `postern <noun> <verb>`. A noun of a noun is one more word. */
+export interface Noun {
+  readonly name: string
+  readonly summary: string
+  readonly verbs: readonly Verb[]
+  readonly nouns?: readonly Noun[]
+}
