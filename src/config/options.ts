@@ -78,6 +78,12 @@ export const OPTIONS = {
     origin,
     'URL by which clients reach the API; tokens carry it as their issuer. Without it, the address and port listened on.',
   ),
+  httpPasswordGrant: option(
+    'HTTP',
+    boolean,
+    'true',
+    'Lets people sign in on the command line with e-mail and password. Without it only service principals get access tokens.',
+  ),
 
   gatewayHost: option(
     'Gateway',

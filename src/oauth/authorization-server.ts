@@ -1,0 +1,157 @@
+import { hkdfSync } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type Provider from 'oidc-provider'
+import type { JWK, KoaContextWithOIDC } from 'oidc-provider'
+import type { Clock } from '../base/clock.ts'
+import type { WorkspaceId } from '../base/ids.ts'
+import { Secret } from '../base/secret.ts'
+import type { MasterKey } from '../crypto/master-key.ts'
+import type { SignInThrottle } from '../identity/sign-in-throttle.ts'
+import { verifyClientSecret } from '../identity/verify-client-secret.ts'
+import type { SigningKeys } from '../keys/signing-keys.ts'
+import { withStoreErrors } from '../store/constraint-errors.ts'
+import type { Store } from '../store/store.ts'
+import type { Caller } from './caller.ts'
+import { findServicePrincipalClient } from './clients.ts'
+import type { OidcProviderModule } from './load-provider.ts'
+import { addPasswordGrant } from './password-grant.ts'
+import { ClientAdapter, PostgresAdapter } from './postgres-adapter.ts'
+import { oauthPaths, providerConfiguration } from './provider-configuration.ts'
+import { throwingOauthErrors } from './throwing-oauth-errors.ts'
+import { aroundTokenEndpoint } from './token-endpoint.ts'
+import { TokenLimits } from './token-limits.ts'
+
+/** Where authorization servers are mounted; the issuer ends with it. */
+export const oauthMountPath = '/oidc'
+
+export interface AuthorizationServerDependencies {
+  readonly store: Store
+  readonly clock: Clock
+  readonly signingKeys: SigningKeys
+  readonly masterKey: MasterKey
+  readonly throttle: SignInThrottle
+  /** docs/design/0002-password-grant.md */
+  readonly isPasswordGrantOffered: boolean
+  /** Hears of failures inside the authorization server; the client reads `server_error`. */
+  readonly onServerError: (error: unknown) => void
+}
+
+/**
+ * The authorization servers of a deployment, one per workspace: own issuer, signing keys, cookie keys and rows. A server is
+ * built at its first request, and again when the workspace's signing key changes.
+ */
+export class AuthorizationServers {
+  readonly #deps: AuthorizationServerDependencies
+  readonly #module: OidcProviderModule
+  readonly #limits = new TokenLimits()
+  readonly #built = new Map<WorkspaceId, { readonly kid: string; readonly server: AuthorizationServer }>()
+
+  constructor(module: OidcProviderModule, deps: AuthorizationServerDependencies) {
+    this.#module = module
+    this.#deps = deps
+  }
+
+  /** @param issuer `<origin>/oidc`, the same for every request of the workspace */
+  for(workspaceId: WorkspaceId, issuer: string): AuthorizationServer {
+    const { kid } = this.#deps.signingKeys.current(workspaceId, 'access_token')
+    const known = this.#built.get(workspaceId)
+    if (known !== undefined && known.kid === kid && known.server.issuer === issuer) return known.server
+    const server = new AuthorizationServer(this.#module, this.#deps, this.#limits, workspaceId, issuer)
+    this.#built.set(workspaceId, { kid, server })
+    return server
+  }
+}
+
+/** The authorization server of one workspace: an oidc-provider with service principals as its clients. */
+export class AuthorizationServer {
+  readonly issuer: string
+  readonly #callers = new WeakMap<IncomingMessage, Caller>()
+  readonly #answer: (request: IncomingMessage, response: ServerResponse) => Promise<void>
+
+  constructor(
+    module: OidcProviderModule,
+    deps: AuthorizationServerDependencies,
+    limits: TokenLimits,
+    workspaceId: WorkspaceId,
+    issuer: string,
+  ) {
+    this.issuer = issuer
+    const callerOf = (request: IncomingMessage) => this.#callers.get(request) ?? { peer: '', requestId: '' }
+    const { store, clock, signingKeys } = deps
+    const findClient = (clientId: string) => withStoreErrors(findServicePrincipalClient(deps, workspaceId, clientId))
+    const provider = new module.Provider(
+      issuer,
+      providerConfiguration(module.errors, {
+        workspaceId,
+        adapter: (model) =>
+          model === 'Client' ? new ClientAdapter(findClient) : new PostgresAdapter(deps, workspaceId, model),
+        cookieKeys: [cookieKey(deps.masterKey, workspaceId)],
+        signingJwk: signingKeys.current(workspaceId, 'access_token').privateJwk() as JWK,
+        isPasswordGrantOffered: deps.isPasswordGrantOffered,
+      }),
+    )
+    provider.proxy = true
+    provider.on('server_error', (_ctx, error) => deps.onServerError(error))
+    // Koa prints what nobody hears. (Its own event is missing in the types of oidc-provider.)
+    ;(provider as NodeJS.EventEmitter).on('error', deps.onServerError)
+    if (deps.isPasswordGrantOffered) addPasswordGrant(module, provider, { ...deps, callerOf }, workspaceId)
+    compareSecretsByHash(module, provider, { store, clock, limits, callerOf })
+    provider.use(aroundTokenEndpoint({ store, limits, callerOf, workspaceId }))
+    provider.use(answerKeys(signingKeys, workspaceId))
+    this.#answer = provider.callback()
+  }
+
+  /** Answers a request below {@link oauthMountPath}; its body must not have been read. */
+  async answer(request: IncomingMessage, response: ServerResponse, caller: Caller): Promise<void> {
+    this.#callers.set(request, caller)
+    const { protocol, host } = new URL(this.issuer)
+    // The provider takes its own origin from these; whatever the client sent is replaced by the workspace's.
+    request.headers['x-forwarded-proto'] = protocol.slice(0, -1)
+    request.headers['x-forwarded-host'] = host
+    const { url = '' } = request
+    Object.assign(request, { originalUrl: url })
+    request.url = url.slice(oauthMountPath.length)
+    await this.#answer(request, response)
+  }
+}
+
+/** Stands in for the comparison of plain secrets: ours are stored as hashes, several per client. */
+function compareSecretsByHash(
+  module: OidcProviderModule,
+  provider: Provider,
+  deps: {
+    readonly store: Store
+    readonly clock: Clock
+    readonly limits: TokenLimits
+    readonly callerOf: (request: IncomingMessage) => Caller
+  },
+): void {
+  provider.Client.prototype.compareClientSecret = async function (presented: string): Promise<boolean> {
+    const ctx = module.Provider.ctx as KoaContextWithOIDC
+    const { peer } = deps.callerOf(ctx.req)
+    const compare = async () => {
+      await deps.limits.beginSecret(peer, this.clientId)
+      const match = await withStoreErrors(verifyClientSecret(deps, this.clientId, new Secret(presented)))
+      if (match === null) return false
+      await deps.limits.secretMatched(peer, this.clientId)
+      return true
+    }
+    return throwingOauthErrors(module.errors, ctx, compare())
+  }
+}
+
+/** The JWKS: the keys of this workspace that a resource server should know now, the next one included. */
+function answerKeys(signingKeys: SigningKeys, workspaceId: WorkspaceId) {
+  return async (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> => {
+    if (ctx.path !== oauthPaths.keys || ctx.method !== 'GET') return next()
+    // Shorter than the ten minutes for which a new key is published before it signs.
+    ctx.set('Cache-Control', 'public, max-age=300')
+    ctx.body = signingKeys.jwks(workspaceId, 'access_token')
+  }
+}
+
+/** Signs cookies of one workspace; made from the master key, so that every node has the same and none is stored. */
+function cookieKey(masterKey: MasterKey, workspaceId: WorkspaceId): string {
+  const material = Buffer.from(masterKey.export().reveal(), 'base64')
+  return Buffer.from(hkdfSync('sha256', material, workspaceId, 'postern cookie signing', 32)).toString('base64url')
+}

@@ -1,0 +1,12 @@
+import type { PosternError } from '../base/errors.ts'
+
+/** Body of a refused OAuth request (RFC 6749 section 5.2). */
+export interface OauthErrorBody {
+  readonly error: string
+  readonly error_description: string
+}
+
+/** A failure of ours as an OAuth answer: total over the error table. What is not meant for callers says only "Internal error". */
+export function oauthError(error: PosternError): { readonly status: number; readonly body: OauthErrorBody } {
+  return { status: error.row.http, body: { error: error.row.oauth, error_description: error.message } }
+}

@@ -1,0 +1,107 @@
+import type { Adapter, AdapterPayload, ClientMetadata } from 'oidc-provider'
+import type { Clock } from '../base/clock.ts'
+import type { WorkspaceId } from '../base/ids.ts'
+import {
+  consumeOauthArtifact,
+  deleteOauthArtifact,
+  deleteOauthArtifactsOfGrant,
+  findOauthArtifact,
+  type OauthArtifactKey,
+  upsertOauthArtifact,
+} from '../store/oauth-artifacts.ts'
+import type { Store } from '../store/store.ts'
+
+/** Where an authorization server of one workspace keeps one kind of artifact. */
+export class PostgresAdapter implements Adapter {
+  readonly #db: Store['db']
+  readonly #clock: Clock
+  readonly #workspaceId: WorkspaceId
+  readonly #model: string
+
+  constructor(deps: { readonly store: Store; readonly clock: Clock }, workspaceId: WorkspaceId, model: string) {
+    this.#db = deps.store.db
+    this.#clock = deps.clock
+    this.#workspaceId = workspaceId
+    this.#model = model
+  }
+
+  async upsert(id: string, payload: AdapterPayload, expiresInSeconds: number): Promise<void> {
+    const expiresAt = expiresInSeconds ? new Date(this.#clock.now().getTime() + expiresInSeconds * 1000) : null
+    await upsertOauthArtifact(this.#db, this.#place(id), {
+      payload,
+      grantId: payload.grantId ?? null,
+      userCode: payload.userCode ?? null,
+      uid: payload.uid ?? null,
+      expiresAt,
+    })
+  }
+
+  find(id: string): Promise<AdapterPayload | undefined> {
+    return this.#find({ id })
+  }
+
+  findByUid(uid: string): Promise<AdapterPayload | undefined> {
+    return this.#find({ uid })
+  }
+
+  findByUserCode(userCode: string): Promise<AdapterPayload | undefined> {
+    return this.#find({ userCode })
+  }
+
+  async consume(id: string): Promise<void> {
+    await consumeOauthArtifact(this.#db, this.#place(id), this.#clock.now())
+  }
+
+  async destroy(id: string): Promise<void> {
+    await deleteOauthArtifact(this.#db, this.#place(id))
+  }
+
+  async revokeByGrantId(grantId: string): Promise<void> {
+    await deleteOauthArtifactsOfGrant(this.#db, this.#workspaceId, grantId)
+  }
+
+  #place(id: string) {
+    return { workspaceId: this.#workspaceId, model: this.#model, id }
+  }
+
+  #find(key: OauthArtifactKey): Promise<AdapterPayload | undefined> {
+    return findOauthArtifact(this.#db, this.#workspaceId, this.#model, key, this.#clock.now())
+  }
+}
+
+/** Clients are service principals: read, never stored by the authorization server. */
+export class ClientAdapter implements Adapter {
+  readonly #findClient: (clientId: string) => Promise<ClientMetadata | undefined>
+
+  constructor(findClient: (clientId: string) => Promise<ClientMetadata | undefined>) {
+    this.#findClient = findClient
+  }
+
+  find(id: string): Promise<AdapterPayload | undefined> {
+    return this.#findClient(id)
+  }
+
+  async findByUid(): Promise<undefined> {}
+
+  async findByUserCode(): Promise<undefined> {}
+
+  upsert(): Promise<never> {
+    return readOnly()
+  }
+
+  consume(): Promise<never> {
+    return readOnly()
+  }
+
+  destroy(): Promise<never> {
+    return readOnly()
+  }
+
+  revokeByGrantId(): Promise<never> {
+    return readOnly()
+  }
+}
+
+async function readOnly(): Promise<never> {
+  throw new Error('the authorization server changes no client')
+}

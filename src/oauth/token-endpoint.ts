@@ -1,0 +1,68 @@
+import type { KoaContextWithOIDC } from 'oidc-provider'
+import { recordAudit } from '../audit/record-audit.ts'
+import { asPosternError } from '../base/errors.ts'
+import type { PrincipalId, WorkspaceId } from '../base/ids.ts'
+import type { Store } from '../store/store.ts'
+import { translateStoreError } from '../store/constraint-errors.ts'
+import type { CallerOf } from './caller.ts'
+import { principalIdProperty } from './clients.ts'
+import { type OauthErrorBody, oauthError } from './oauth-error.ts'
+import { oauthPaths } from './provider-configuration.ts'
+import type { TokenLimits } from './token-limits.ts'
+
+/**
+ * What surrounds oidc-provider's token endpoint: the limit of failures per address, the audit record written before the answer
+ * is sent, and the error sentence that real clients know.
+ */
+export function aroundTokenEndpoint(deps: {
+  readonly store: Store
+  readonly limits: TokenLimits
+  readonly callerOf: CallerOf
+  readonly workspaceId: WorkspaceId
+}) {
+  return async (ctx: KoaContextWithOIDC, next: () => Promise<void>): Promise<void> => {
+    if (ctx.path !== oauthPaths.token || ctx.method !== 'POST') return next()
+    const { peer } = deps.callerOf(ctx.req)
+    try {
+      await deps.limits.beginRequest(peer)
+      await next()
+      if (ctx.status === 200) await deps.limits.requestSucceeded(peer)
+      await auditAnswer(deps, ctx)
+    } catch (thrown) {
+      answerFailure(ctx, thrown)
+    }
+    const body = ctx.body as Partial<OauthErrorBody>
+    if (body.error === 'invalid_client') ctx.body = { ...body, error_description: 'Client authentication failed' }
+  }
+}
+
+/** Records who got an access token and which client failed to authenticate. Sign-ins with a password record themselves. */
+async function auditAnswer(
+  deps: { readonly store: Store; readonly callerOf: CallerOf; readonly workspaceId: WorkspaceId },
+  ctx: KoaContextWithOIDC,
+): Promise<void> {
+  const isIssued = ctx.status === 200
+  const isRefused = ctx.status === 401
+  const { client, params } = ctx.oidc
+  if (!(isIssued || isRefused) || params?.grant_type === 'password') return
+  const principalId = client?.[principalIdProperty] as PrincipalId | undefined
+  await recordAudit(deps.store.db, {
+    ...deps.callerOf(ctx.req),
+    action: 'accessToken.issue',
+    outcome: isIssued ? 'allowed' : 'denied',
+    reason: isIssued ? null : 'INVALID_CLIENT',
+    workspaceId: deps.workspaceId,
+    actorId: principalId ?? null,
+    actorName: client?.clientId ?? null,
+  })
+}
+
+function answerFailure(ctx: KoaContextWithOIDC, thrown: unknown): void {
+  const error = asPosternError(translateStoreError(thrown))
+  const { status, body } = oauthError(error)
+  const seconds = error.detail?.retryAfterSeconds
+  if (typeof seconds === 'number') ctx.set('Retry-After', String(seconds))
+  if (error.code === 'INTERNAL') ctx.app.emit('error', thrown, ctx)
+  ctx.status = status
+  ctx.body = body
+}
