@@ -48,6 +48,19 @@ export const PostgresRoleList = z.object({ roles: z.array(PostgresRole), nextPag
 /** What `repair` found and did. */
 export const PostgresRoleRepair = z.object({
   role: PostgresRole,
-  findings: z.array(z.enum(['login_key_changed', 'attributes_changed', 'membership_missing'])),
+  findings: z.array(z.enum(['role_missing', 'login_key_changed', 'attributes_changed', 'membership_missing'])),
   repaired: z.boolean(),
+})
+
+export const UnbindPostgresRoleQuery = z.object({
+  reassignOwnedTo: PostgresRoleName.optional().describe(
+    'Postgres role that gets what the unbound one owns; without it a role that owns something is refused.',
+  ),
+  keepUpstreamRole: z
+    .stringbool()
+    .default(false)
+    .describe('Remove the binding alone, for an instance that does not answer any more.'),
+})
+export const UnbindPostgresRoleAnswer = z.object({
+  upstreamRole: z.enum(['dropped', 'absent', 'left']).describe('What became of the Postgres role on the instance.'),
 })

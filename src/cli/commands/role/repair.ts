@@ -8,6 +8,7 @@ export const usage = 'repair <instance> <role-name>'
 export const summary = 'Put a Postgres role that was changed on the database back as it was bound'
 
 const findingTexts = {
+  role_missing: 'it had been dropped',
   login_key_changed: 'its password had been changed',
   attributes_changed: 'its attributes had been changed',
   membership_missing: 'a membership was missing',
