@@ -75,7 +75,9 @@ export interface ListenOptions {
 }
 
 /** Where an outgoing socket goes. Names are resolved and checked by the dialer before: `address` is an IP address. */
-export type ConnectTarget = { readonly kind: 'tcp'; readonly address: string; readonly port: number } | { readonly kind: 'unix'; readonly path: string }
+export type ConnectTarget =
+  | { readonly kind: 'tcp'; readonly address: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string }
 
 /** How the client side of TLS verifies its peer. */
 export interface TlsClientOptions {
