@@ -19,6 +19,7 @@ const POLICY = {
   'postgresRole.read': ['admin', 'dba', 'member'],
   'servicePrincipal.create': ['admin'],
   'servicePrincipal.read': ['admin', 'dba'],
+  'servicePrincipal.update': ['admin'],
   'servicePrincipal.delete': ['admin'],
   'secret.create': ['admin'],
   'secret.read': ['admin'],

@@ -8,6 +8,9 @@ export const CreateServicePrincipalInput = z.strictObject({
   displayName: z.string().min(1).max(255),
   workspaceRole: WorkspaceRole.default('member'),
 })
+export const UpdateServicePrincipalInput = z.strictObject({
+  active: z.boolean().describe('False takes its access at once: no new access token, none honoured, no login.'),
+})
 export const ServicePrincipal = z.object({
   id: z.string(),
   clientId: z.uuid(),

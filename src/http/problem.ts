@@ -1,0 +1,94 @@
+import { asPosternError, PosternError } from '../base/errors.ts'
+import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
+import type { FastifyError } from 'fastify'
+import { oauthError } from '../oauth/oauth-error.ts'
+
+/** A failed request as it is answered. */
+export interface FailureAnswer {
+  readonly status: number
+  readonly contentType: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: object
+}
+
+/**
+ * Renders a failure in the words of the surface that was asked: RFC 9457 problems, `{error_code, message}` under `/api/`, the
+ * errors of RFC 6749 under `/oidc/`. Total over the error table; of a failure that is not ours only its id gets out.
+ */
+export function failureAnswer(error: PosternError, request: { readonly path: string; readonly id: string }): FailureAnswer {
+  const { status, headers } = { status: error.row.http, headers: failureHeaders(error) }
+  if (request.path.startsWith('/oidc/')) {
+    return { status, headers, contentType: 'application/json', body: oauthError(error).body }
+  }
+  if (request.path.startsWith('/api/')) {
+    return { status, headers, contentType: 'application/json', body: apiError(error, request.id) }
+  }
+  return { status, headers, contentType: 'application/problem+json', body: problem(error, request.id) }
+}
+
+/** RFC 9457. */
+function problem(error: PosternError, requestId: string): object {
+  return {
+    type: `urn:postern:error:${error.code}`,
+    title: error.row.meaning,
+    status: error.row.http,
+    code: error.code,
+    detail: error.message,
+    hint: error.hint ?? error.row.action,
+    requestId,
+  }
+}
+
+/** Both fields must be non-empty, or clients of the compatible API lose the code; `details` without metadata would, too. */
+function apiError(error: PosternError, requestId: string): object {
+  const message = error.code === 'INTERNAL' ? `${error.message} (request ${requestId})` : error.message
+  return { error_code: error.row.apiCode, message: error.hint === undefined ? message : `${message}. ${error.hint}` }
+}
+
+function failureHeaders(error: PosternError): Record<string, string> {
+  const headers: Record<string, string> = {}
+  const seconds = error.detail?.retryAfterSeconds
+  if (typeof seconds === 'number') headers['retry-after'] = String(seconds)
+  // RFC 6750 section 3.1: no error code for a request that sent nothing to be wrong.
+  if (error.row.http === 401) {
+    headers['www-authenticate'] =
+      error.detail?.sentNothing === true
+        ? 'Bearer'
+        : `Bearer error="${error.row.oauth}", error_description="${error.message.replace(/[^\x20-\x7e]|["\\]/g, '')}"`
+  }
+  return headers
+}
+
+/** What went wrong in the words of the error table, whoever threw it: our code, a schema, or fastify itself. */
+export function asRequestError(thrown: unknown): PosternError {
+  if (hasZodFastifySchemaValidationErrors(thrown)) return invalidFields(thrown)
+  const { code, statusCode } = (thrown ?? {}) as Partial<FastifyError>
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    return new PosternError('REQUEST_TOO_LARGE', 'The body of the request is too large')
+  }
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    return new PosternError('MALFORMED_REQUEST', 'The body must be JSON, with content-type application/json')
+  }
+  if (code?.startsWith('FST_ERR_CTP_') || thrown instanceof SyntaxError) {
+    return new PosternError('MALFORMED_REQUEST', 'The body is not valid JSON', { cause: thrown })
+  }
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    return new PosternError('MALFORMED_REQUEST', 'The request is malformed', { cause: thrown })
+  }
+  return asPosternError(thrown)
+}
+
+/** Names every field that a schema refused, so that one attempt shows all mistakes. */
+function invalidFields(error: { validation: readonly { instancePath: string; message?: string }[]; validationContext?: string }) {
+  const fields = error.validation.map(({ instancePath, message }) => {
+    const name = instancePath.split('/').filter(Boolean).join('.')
+    return name === '' ? (message ?? 'is invalid') : `${name}: ${message ?? 'is invalid'}`
+  })
+  const place = error.validationContext === undefined ? '' : ` in the ${placeName(error.validationContext)}`
+  return new PosternError('INVALID_ARGUMENT', `Invalid${place}: ${[...new Set(fields)].join('; ')}`)
+}
+
+function placeName(context: string): string {
+  if (context === 'querystring') return 'query'
+  return context === 'params' ? 'path' : context
+}
