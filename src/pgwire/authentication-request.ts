@@ -29,14 +29,14 @@ export function readAuthenticationRequest(body: Uint8Array): AuthenticationReque
       return { kind: 'cleartext-password' }
     case METHOD.md5Password: {
       const salt = fields.bytes(4)
-      return salt && { kind: 'md5-password', salt: salt.slice() }
+      return salt && { kind: 'md5-password', salt: new Uint8Array(salt) }
     }
     case METHOD.sasl:
       return readMechanisms(fields)
     case METHOD.saslContinue:
-      return { kind: 'sasl-continue', data: fields.rest().slice() }
+      return { kind: 'sasl-continue', data: new Uint8Array(fields.rest()) }
     case METHOD.saslFinal:
-      return { kind: 'sasl-final', data: fields.rest().slice() }
+      return { kind: 'sasl-final', data: new Uint8Array(fields.rest()) }
     default:
       return { kind: 'other', method }
   }

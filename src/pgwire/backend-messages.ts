@@ -39,7 +39,7 @@ export function readBackendKeyData(body: Uint8Array): BackendKeyData | undefined
   const fields = new FieldReader(body)
   const pid = fields.int32()
   if (pid === undefined) return undefined
-  const key = fields.rest().slice()
+  const key = new Uint8Array(fields.rest())
   return isCancelKey(key) ? { pid, key } : undefined
 }
 

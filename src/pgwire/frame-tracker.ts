@@ -40,23 +40,35 @@ export class FrameTracker {
   serverSent(chunk: Uint8Array): void {
     const end = chunk.length
     let at = 0
-    while (at < end && !this.#lost) {
-      if (this.#headerBytes === HEADER_LENGTH) {
-        if (this.#type === READY_FOR_QUERY) this.#activity = activityOf(chunk[at] as number)
-        const taken = Math.min(this.#bodyBytes, end - at)
-        this.#bodyBytes -= taken
-        at += taken
-      } else {
-        const byte = chunk[at++] as number
-        if (this.#headerBytes === 0) this.#beginMessage(byte)
-        else this.#length = (this.#length << 8) | byte
-        if (++this.#headerBytes === HEADER_LENGTH) {
-          this.#bodyBytes = this.#length - 4
-          if (this.#bodyBytes < 0) this.#lose()
-        }
-      }
-      if (this.#headerBytes === HEADER_LENGTH && this.#bodyBytes === 0) this.#headerBytes = 0
+    while (at < end && !this.#lost)
+      at = this.#headerBytes === HEADER_LENGTH ? this.#body(chunk, at) : this.#header(chunk, at)
+  }
+
+  #header(chunk: Uint8Array, start: number): number {
+    let at = start
+    if (this.#headerBytes === 0) {
+      this.#beginMessage(chunk[at++] as number)
+      this.#headerBytes = 1
     }
+    while (this.#headerBytes < HEADER_LENGTH && at < chunk.length) {
+      this.#length = (this.#length << 8) | (chunk[at++] as number)
+      this.#headerBytes++
+    }
+    if (this.#headerBytes === HEADER_LENGTH) {
+      this.#bodyBytes = this.#length - 4
+      if (this.#bodyBytes < 0) this.#lose()
+      else if (this.#bodyBytes === 0) this.#headerBytes = 0
+    }
+    return at
+  }
+
+  #body(chunk: Uint8Array, at: number): number {
+    const atStart = this.#bodyBytes === this.#length - 4
+    if (atStart && this.#type === READY_FOR_QUERY) this.#activity = activityOf(chunk[at] as number)
+    const taken = Math.min(this.#bodyBytes, chunk.length - at)
+    this.#bodyBytes -= taken
+    if (this.#bodyBytes === 0) this.#headerBytes = 0
+    return at + taken
   }
 
   #beginMessage(type: number): void {

@@ -40,7 +40,7 @@ export function writePasswordMessage(password: string): Uint8Array {
  * @returns undefined when it is not one string ended by the only NUL, or is not UTF-8
  */
 export function readPasswordMessage(body: Uint8Array): string | undefined {
-  return body.indexOf(0) === body.length - 1 ? decodeUtf8(body.subarray(0, -1)) : undefined
+  return body.length > 0 && body.indexOf(0) === body.length - 1 ? decodeUtf8(body.subarray(0, -1)) : undefined
 }
 
 /** @param response the mechanism's first message, or undefined where it has none */

@@ -86,7 +86,7 @@ function parseCancelRequest(body: Uint8Array): FirstPacket {
     return malformed('cancel-key-length')
   }
   const pid = new DataView(body.buffer, body.byteOffset, 4).getInt32(0)
-  return { kind: 'cancel', pid, key: body.slice(4) }
+  return { kind: 'cancel', pid, key: new Uint8Array(body.subarray(4)) }
 }
 
 function parseStartupMessage(major: number, minor: number, body: Uint8Array): FirstPacket {
