@@ -28,7 +28,7 @@ const checks: readonly Check[] = [
 function generators(): string[] {
   return readdirSync(join(root, 'tools'))
     .filter((file) => /^generate-.*\.ts$/.test(file))
-    .sort()
+    .toSorted()
 }
 
 async function runCheck(check: Check): Promise<Tally> {

@@ -43,7 +43,7 @@ function installDependencies() {
     )
   }
   if (bunRuns()) return
-  // npm skips install scripts where `ignore-scripts` is set: run the two that matter by hand.
+  // npm skips install scripts where `ignore-scripts` is set: run the one that nothing works without.
   say('running the install script of bun')
   run(process.execPath, ['install.js'], join(root, 'node_modules/bun'))
   if (bunRuns()) return
@@ -72,7 +72,7 @@ function readPackages(file) {
   try {
     return JSON.parse(readFileSync(file, 'utf8')).packages ?? {}
   } catch (error) {
-    fail(
+    return fail(
       `${file} is not readable JSON: ${error.message}`,
       'Restore it (`git checkout package-lock.json`) or delete node_modules.',
     )
@@ -94,8 +94,9 @@ function installSystemTools() {
   if (still.length === 0) return
   const names = still.map((tool) => `${tool} (Debian package ${systemTools[tool]})`).join(', ')
   const reason = obstacle ?? 'Installing the packages did not bring them; the messages stand above.'
-  if (process.env.CI === 'true' || process.env.POSTERN_REQUIRE_ALL === '1')
+  if (process.env.CI === 'true' || process.env.POSTERN_REQUIRE_ALL === '1') {
     fail(`The test suites need ${names}.`, reason)
+  }
   say(`not installed: ${names}. ${reason} The tests that need them are skipped and say so.`)
 }
 

@@ -52,14 +52,14 @@ async function runSuite(suite: Suite, files: readonly string[]): Promise<Tally> 
   const vitest = ['--bun', 'node_modules/.bin/vitest', 'run', '--project', suite.name, '--passWithNoTests']
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`]
   try {
-    const command = [...vitest, ...reporters, ...files]
-    const result = await runCommand('node_modules/.bin/bun', command, { timeoutMs: suite.timeoutMs, show: true, env })
+    const args = [...vitest, ...reporters, ...files]
+    const result = await runCommand('node_modules/.bin/bun', args, { timeoutMs: suite.timeoutMs, show: true, env })
     const tally = readReport(suite, reportFile)
     const found: string[] = []
     if (result.timedOut) found.push(`${suite.name}: ended after ${duration(suite.timeoutMs)}`)
     else if (result.code !== 0 && tally.failed === 0) found.push(`${suite.name}: vitest ended with code ${result.code}`)
     if (files.length === 0 && tally.passed + tally.failed === 0) found.push(`${suite.name}: no test ran`)
-    found.push(...(await endLeftovers(mark, folder)).map((command) => `${suite.name}: left running: ${command}`))
+    found.push(...(await endLeftovers(mark, folder)).map((left) => `${suite.name}: left running: ${left}`))
     console.log(`── ${suite.name}: ${tally.passed} passed, ${tally.failed} failed, ${duration(result.elapsedMs)}`)
     return addTallies(tally, { ...emptyTally, failed: found.length, failures: found })
   } finally {
