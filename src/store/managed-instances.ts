@@ -1,6 +1,6 @@
 import { sql, type Kysely, type Selectable } from 'kysely'
 import type { InstanceId } from '../base/ids.ts'
-import type { ManagedInstanceTable, Schema } from './schema.ts'
+import type { InstanceStateColumn, ManagedInstanceTable, Schema } from './schema.ts'
 
 /** NOTIFY channel on which every change of a desired state is announced; the payload is the instance id. */
 export const MANAGED_CHANNEL = 'postern_managed'
@@ -16,6 +16,11 @@ export interface ManagedInstanceRow {
   readonly desired: DesiredState
   /** Folder of its Unix socket; null until it ran for the first time. */
   readonly socketPath: string | null
+}
+
+/** What the node's supervisor reads: also what the instance is said to be. */
+export interface NodeInstanceRow extends ManagedInstanceRow {
+  readonly state: InstanceStateColumn
 }
 
 /**
@@ -59,14 +64,24 @@ export async function findManagedInstance(
 }
 
 /** Every instance that the node should look after, in the order of their slots. */
-export async function listManagedInstances(db: Kysely<Schema>, nodeId: string): Promise<ManagedInstanceRow[]> {
+export async function listManagedInstances(db: Kysely<Schema>, nodeId: string): Promise<NodeInstanceRow[]> {
   const rows = await db
     .selectFrom('managed_instance')
-    .selectAll()
-    .where('node_id', '=', nodeId)
-    .orderBy('slot')
+    .innerJoin('instance', 'instance.id', 'managed_instance.instance_id')
+    .selectAll('managed_instance')
+    .select('instance.state')
+    .where('managed_instance.node_id', '=', nodeId)
+    .orderBy('managed_instance.slot')
     .execute()
-  return rows.map(managedInstanceFromRow)
+  return rows.map((row) => ({ ...managedInstanceFromRow(row), state: row.state }))
+}
+
+/**
+ * Holds the instance's row until the end of the transaction. Whoever changes both the instance and what is desired of it
+ * takes this row first.
+ */
+export async function lockInstance(db: Kysely<Schema>, instanceId: InstanceId): Promise<void> {
+  await db.selectFrom('instance').select('id').where('id', '=', instanceId).forUpdate().execute()
 }
 
 /** Records where the supervisor has it listen. */

@@ -1,0 +1,75 @@
+import { asPosternError, PosternError } from '../base/errors.ts'
+import type { TlsIdentity } from '../transport/byte-socket.ts'
+import type { ChildBootstrap, MessageFromChild, MessageToChild } from './child-messages.ts'
+
+/** A role that accepts connections. */
+export interface RunningRole {
+  readonly port: number
+  /** Stops accepting at once; resolves when the open work is done or the time is over. */
+  drain(timeoutMs: number): Promise<void>
+  setTlsIdentity?(identity: TlsIdentity): void
+}
+
+/** After draining, time for closing files and sessions before the process ends regardless. */
+const GRACE_MS = 2_000
+
+/**
+ * The life of a child process: waits for its bootstrap, starts its role, answers `ready`, and drains when the supervisor
+ * says so or is gone. A supervisor that is killed cannot say anything, so its end of the channel closing is enough: the
+ * listener closes at once, and a new supervisor finds the port free.
+ */
+export async function runChild(start: (bootstrap: ChildBootstrap) => Promise<RunningRole>): Promise<void> {
+  if (!process.send) {
+    throw new PosternError('CONFIG_INVALID', 'This command is started by `postern serve`, which hands it its keys.', {
+      hint: 'Run postern serve.',
+    })
+  }
+  const bootstrap = await nextBootstrap()
+  let role: RunningRole | undefined
+  let ending = false
+  const end = (timeoutMs: number): void => {
+    if (ending) return
+    ending = true
+    const exit = (): never => process.exit(0)
+    setTimeout(exit, timeoutMs + GRACE_MS)
+    if (!role) return exit()
+    role.drain(timeoutMs).then(exit, exit)
+  }
+  const defaultDrainMs = bootstrap.config.drainTimeoutSeconds * 1000
+  process.on('disconnect', () => end(defaultDrainMs))
+  process.on('message', (message: MessageToChild) => {
+    if (message.type === 'drain') end(message.timeoutMs)
+    else if (message.type === 'tls') role?.setTlsIdentity?.(message.identity)
+  })
+  // A signal meant for the whole group; the supervisor decides when its children end, and tells them.
+  process.on('SIGINT', () => undefined)
+  process.on('SIGTERM', () => end(defaultDrainMs))
+  try {
+    role = await start(bootstrap)
+  } catch (thrown) {
+    const { code, message, hint } = asPosternError(thrown)
+    if (code === 'INTERNAL') console.error(thrown)
+    send({ type: 'failed', code, message, hint })
+    // The message is on its way through the channel; exit would cut it off.
+    setTimeout(() => process.exit(1), 100)
+    return
+  }
+  if (ending) return
+  send({ type: 'ready', port: role.port })
+}
+
+function nextBootstrap(): Promise<ChildBootstrap> {
+  return new Promise((resolve) => {
+    const onMessage = (message: MessageToChild): void => {
+      if (message.type !== 'bootstrap') return
+      process.off('message', onMessage)
+      resolve(message)
+    }
+    process.on('message', onMessage)
+    process.once('disconnect', () => process.exit(0))
+  })
+}
+
+function send(message: MessageFromChild): void {
+  process.send?.(message)
+}

@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { Secret } from '../base/secret.ts'
+import type { OsUser } from '../postgres-server/os-user.ts'
+import { claimSocketFolder } from '../postgres-server/socket-folder.ts'
+import { type RunningPostgres, startLocalPostgres } from '../postgres-server/start-local-postgres.ts'
+import type { Logger } from '../telemetry/logger.ts'
+
+/** The metadata Postgres that Postern runs itself. */
+export interface MetadataStore {
+  /** For the store's own user, who is no superuser. Good until the supervisor ends. */
+  readonly url: Secret
+  stop(): Promise<void>
+}
+
+interface MetadataOptions {
+  readonly home: string
+  readonly socketRoot: string
+  /** Who the server runs as; undefined: the current user. */
+  readonly osUser: OsUser | undefined
+  /** Who may reach its socket besides. */
+  readonly reader: OsUser | undefined
+  readonly logger: Logger
+}
+
+const SUPERUSER = 'postern_supervisor'
+const OWNER = 'postern'
+const DATABASE = 'postern'
+const FIRST_RESTART_MS = 200
+const LONGEST_RESTART_MS = 10_000
+
+/**
+ * Starts the metadata Postgres, and starts it again whenever it ends unasked. The processes of Postern use a user without
+ * superuser rights, whose password is new at every start and never lies in a file.
+ * @throws PosternError LOCAL_POSTGRES_FAILED | DATA_FOLDER_UNUSABLE
+ */
+export async function startMetadataStore(options: MetadataOptions): Promise<MetadataStore> {
+  const socketFolder = claimSocketFolder(options.socketRoot, 'meta', options.osUser, options.reader)
+  const start = (): Promise<RunningPostgres> =>
+    startLocalPostgres({
+      folder: options.home,
+      socketFolder,
+      osUser: options.osUser,
+      superuserName: SUPERUSER,
+      hba: [`local all ${SUPERUSER} scram-sha-256`, `local ${DATABASE} ${OWNER} scram-sha-256`],
+      settings: { max_connections: 200 },
+    })
+  let server = await start()
+  const password = new Secret(randomBytes(32).toString('base64url'))
+  await makeOwnDatabase(server, password)
+  let stopping = false
+  const supervision = keepRunning()
+
+  async function keepRunning(): Promise<void> {
+    for (let pauseMs = FIRST_RESTART_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_RESTART_MS)) {
+      const exit = await server.exited
+      if (stopping) return
+      options.logger.error({ exit, restartInMs: pauseMs }, 'the metadata Postgres ended; it will be started again')
+      await sleep(pauseMs)
+      if (stopping) return
+      try {
+        server = await start()
+        pauseMs = FIRST_RESTART_MS / 2
+        if (stopping) await server.stop()
+      } catch (error) {
+        options.logger.error({ err: error }, 'the metadata Postgres did not start')
+      }
+    }
+  }
+
+  const host = encodeURIComponent(server.socketFolder)
+  return {
+    url: new Secret(
+      `postgresql://${OWNER}:${password.reveal()}@localhost/${DATABASE}?host=${host}&port=${server.port}`,
+    ),
+    async stop() {
+      stopping = true
+      await server.stop()
+      await supervision
+    },
+  }
+}
+
+async function makeOwnDatabase(server: RunningPostgres, password: Secret): Promise<void> {
+  const session = new pg.Client({
+    host: server.socketFolder,
+    port: server.port,
+    user: server.superuserName,
+    password: server.superuserPassword.reveal(),
+    database: 'postgres',
+    statement_timeout: 60_000,
+  })
+  session.on('error', () => undefined)
+  await session.connect()
+  try {
+    const role = await session.query('select from pg_roles where rolname = $1', [OWNER])
+    if (role.rowCount === 0) await session.query(`create role ${OWNER} login`)
+    // Neither the statement nor its failure may show the password in the server's log.
+    await session.query(`set log_min_error_statement = 'panic'`)
+    await session.query(`alter role ${OWNER} password ${pg.escapeLiteral(password.reveal())}`)
+    const database = await session.query('select from pg_database where datname = $1', [DATABASE])
+    if (database.rowCount === 0) await session.query(`create database ${DATABASE} owner ${OWNER}`)
+  } finally {
+    await session.end().catch(() => undefined)
+  }
+}
