@@ -8,6 +8,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['src/**/*.test.ts', 'tools/**/*.test.ts'],
+          // Left to Bun, the named export `z` arrives undefined through vitest's own import.
+          server: { deps: { inline: ['zod'] } },
           testTimeout: 15_000,
           hookTimeout: 60_000,
         },
