@@ -38,13 +38,19 @@ const roleTitle: Record<WorkspaceRole, string> = {
   member: 'Workspace Member',
 }
 
+/** Whether an actor may do `action`: for answers that show more to some than to others. */
+export function mayDo(actor: Actor, action: Action): boolean {
+  const allowed: readonly WorkspaceRole[] = POLICY[action]
+  return allowed.includes(actor.workspaceRole)
+}
+
 /**
  * Stops an actor who may not do `action`.
  * @throws PosternError PERMISSION_DENIED naming the workspace roles that may
  */
 export function authorize(actor: Actor, action: Action): void {
+  if (mayDo(actor, action)) return
   const allowed: readonly WorkspaceRole[] = POLICY[action]
-  if (allowed.includes(actor.workspaceRole)) return
   const titles = allowed.map((role) => roleTitle[role]).join(' or ')
   throw new PosternError(
     'PERMISSION_DENIED',
