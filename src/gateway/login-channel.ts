@@ -159,9 +159,12 @@ export class LoginChannel {
     await new Promise<void>((resolve) => {
       this.#wake = resolve
     })
-    // What arrived together with the end of the stream is still read: an ErrorResponse, then a close.
-    const failure: Error | undefined = this.#failure
-    if (failure !== undefined && !(failure instanceof PeerGone)) throw failure
+    this.#throwUnlessPeerGone()
+  }
+
+  /** What arrived together with the end of the stream is still read: an ErrorResponse, then a close. */
+  #throwUnlessPeerGone(): void {
+    if (this.#failure !== undefined && !(this.#failure instanceof PeerGone)) throw this.#failure
   }
 
   #wakeReader(): void {

@@ -72,9 +72,10 @@ function refuse(
     socket.destroy()
     return
   }
-  const isOurs = thrown instanceof PosternError && thrown.row.kind !== 'internal'
-  if (thrown instanceof UpstreamRefusal || isOurs) log.info({ err: thrown }, 'login refused')
-  else log.error({ err: thrown }, 'login failed')
+  if (thrown instanceof UpstreamRefusal) log.info({ sqlstate: thrown.sqlstate }, 'login refused by the upstream')
+  else if (thrown instanceof PosternError && thrown.row.kind !== 'internal') {
+    log.info({ code: thrown.code, reason: thrown.message, ...thrown.detail }, 'login refused')
+  } else log.error({ err: thrown }, 'login failed')
   channel.write(thrown instanceof UpstreamRefusal ? thrown.errorResponse : errorResponse(thrown, session.id))
   channel.finish()
 }
