@@ -70,6 +70,13 @@ export function path(pieces: TemplateStringsArray, ...names: string[]): string {
   })
 }
 
+/** Where the error table speaks to programmers, a person at the command line has a shorter way. */
+const nextSteps: Readonly<Record<string, string>> = {
+  UNAUTHENTICATED: 'Run `postern login` again.',
+  ACCESS_TOKEN_EXPIRED: 'Run `postern login` again.',
+  invalid_client: 'Check POSTERN_CLIENT_ID and its secret.',
+}
+
 const OAuthFailure = z.object({ error: z.string(), error_description: z.string().optional() })
 
 /** The answer in the shape of the contract. An empty answer (204) reads as `{}`. */
@@ -91,34 +98,32 @@ export function readAnswer<Shape extends z.ZodType>(
 
 function asFailure(endpoint: Endpoint, answer: HttpAnswer, body: unknown): CliError {
   const wait = answer.retryAfter === undefined ? undefined : `Wait ${answer.retryAfter} s and try again.`
-  const requestId = answer.requestId
+  const say = (
+    failure: ErrorKind,
+    message: string,
+    code: string,
+    hint: string | undefined,
+    requestId = answer.requestId,
+  ) => new CliError(failure, message, { code, requestId, hint: wait ?? nextSteps[code] ?? hint })
   const problem = Problem.safeParse(body)
   if (problem.success) {
-    const { code, detail, hint } = problem.data
-    const failure = kindOf(code) ?? kindOfStatus(answer.status)
-    return new CliError(failure, detail, {
-      code,
-      requestId: problem.data.requestId,
-      hint: wait ?? hint ?? advice(code) ?? signInAgain(failure),
-    })
+    const { code, detail, hint, requestId } = problem.data
+    const row = Object.hasOwn(ERRORS, code) ? ERRORS[code as ErrorCode] : undefined
+    return say(row?.kind ?? kindOfStatus(answer.status), detail, code, hint ?? row?.action, requestId)
   }
   const apiError = ApiError.safeParse(body)
   if (apiError.success) {
-    const failure = kindOfStatus(answer.status, apiError.data.error_code)
-    return new CliError(failure, apiError.data.message, { code: apiError.data.error_code, requestId, hint: wait })
+    const { error_code, message } = apiError.data
+    return say(kindOfStatus(answer.status, error_code), message, error_code, undefined)
   }
   const refusal = OAuthFailure.safeParse(body)
   if (refusal.success) {
-    const failure = refusal.data.error === 'invalid_grant' ? 'denied' : kindOfStatus(answer.status)
-    return new CliError(failure, refusal.data.error_description ?? refusal.data.error, {
-      code: refusal.data.error,
-      requestId,
-      hint: wait,
-    })
+    const { error, error_description } = refusal.data
+    const failure = error === 'invalid_grant' ? 'denied' : kindOfStatus(answer.status)
+    return say(failure, error_description ?? error, error, undefined)
   }
   return new CliError('unreachable', `${endpoint.origin} answered, but not as Postern does (HTTP ${answer.status})`, {
     hint: 'Check --host: another program may listen there.',
-    requestId,
   })
 }
 
@@ -129,18 +134,6 @@ function parseJson(answer: HttpAnswer): unknown {
     // Told apart by the shapes that follow: something other than Postern answered.
     return undefined
   }
-}
-
-function kindOf(code: string): ErrorKind | undefined {
-  return Object.hasOwn(ERRORS, code) ? ERRORS[code as ErrorCode].kind : undefined
-}
-
-function advice(code: string): string | undefined {
-  return Object.hasOwn(ERRORS, code) ? ERRORS[code as ErrorCode].action : undefined
-}
-
-function signInAgain(failure: ErrorKind): string | undefined {
-  return failure === 'denied' ? 'Run `postern login` again.' : undefined
 }
 
 /** Where an answer carries no code of the error table (a newer server, the compatible API), its status decides. */

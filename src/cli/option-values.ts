@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander'
+import { CliError } from './cli-error.ts'
 
 /** `--limit`, on every list. */
 export function limitOption(defaultLimit?: number): Option {
@@ -29,9 +30,11 @@ export function durationSeconds(text: string): number {
 }
 
 /** Reads a point in time, given as RFC 3339 or as how long ago (`2h`); relative to `now`. */
-export function pointInTime(text: string, now: Date): string {
-  if (/^\d+[smhd]$/.test(text)) return new Date(now.getTime() - durationSeconds(text) * 1000).toISOString()
+export function pointInTime(option: string, text: string, now: Date): string {
+  if (/^\d{1,9}[smhd]$/.test(text)) return new Date(now.getTime() - durationSeconds(text) * 1000).toISOString()
   const at = new Date(text)
   if (/^\d{4}-\d\d-\d\d([T ]|$)/.test(text) && !Number.isNaN(at.getTime())) return at.toISOString()
-  throw new InvalidArgumentError('It must be a time such as 2026-11-23T04:35:00Z, or how long ago, such as 2h.')
+  throw new CliError('caller', `${option} ${text} is not a time`, {
+    hint: 'Write it as 2026-11-23T04:35:00Z, or as how long ago, such as 2h.',
+  })
 }

@@ -4,7 +4,7 @@ import { path, type ApiClient } from './api-client.ts'
 import type { Cli } from './cli.ts'
 import { CliError } from './cli-error.ts'
 
-const pollIntervalMs = 500
+const pollIntervalMs = 250
 const longestWaitMs = 10 * 60 * 1000
 
 /**

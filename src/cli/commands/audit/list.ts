@@ -43,7 +43,11 @@ const columns: readonly Column<AuditEvent>[] = [
 
 export async function run(cli: Cli, { limit, since, until, ...exact }: Options): Promise<void> {
   const now = cli.clock.now()
-  const filters = { ...exact, since: since && pointInTime(since, now), until: until && pointInTime(until, now) }
+  const filters = {
+    ...exact,
+    since: since && pointInTime('--since', since, now),
+    until: until && pointInTime('--until', until, now),
+  }
   const api = await signedIn(cli)
   const events = await readPages(limit, async (page) => {
     const list = await api.call({

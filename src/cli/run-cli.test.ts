@@ -1,0 +1,405 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { recordedTerminal } from '../../test/support/recorded-terminal.ts'
+import { problem, startScriptedControlPlane, type Script } from '../../test/support/scripted-control-plane.ts'
+import { runCli } from './run-cli.ts'
+
+let folder: string
+const stops: (() => Promise<void>)[] = []
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'postern-cli-'))
+})
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop()
+  await rm(folder, { recursive: true })
+})
+
+const granted = { body: { access_token: 'access-1', token_type: 'Bearer', expires_in: 3600 } }
+const me = { id: '1', kind: 'user', name: 'ann@example.test', workspaceId: '2', workspaceRole: 'admin' }
+const instance = {
+  uid: '6f1c2d5e-0000-4000-8000-000000000000',
+  name: 'sample',
+  kind: 'managed',
+  engine: 'postgres',
+  state: 'AVAILABLE',
+  stateReason: null,
+  serverVersion: '18.4',
+  defaultDatabase: 'databricks_postgres',
+  nativeLoginEnabled: false,
+  gatewayHost: 'sample.postern.localhost',
+  gatewayPort: 5432,
+  creator: 'ann@example.test',
+  createdAt: '2026-11-23T04:35:00Z',
+  updatedAt: '2026-11-23T04:35:00Z',
+  etag: '1',
+  dataSources: [],
+}
+
+/** A control plane, and command lines run against it by a service principal. */
+async function servicePrincipalAt(script: Script) {
+  const server = await startScriptedControlPlane({ 'POST /oidc/v1/token': granted, ...script })
+  stops.push(server.stop)
+  const environment = {
+    POSTERN_HOST: server.origin,
+    POSTERN_CLIENT_ID: 'client:1',
+    POSTERN_CLIENT_SECRET: 'hush/hush',
+    XDG_CONFIG_HOME: folder,
+  }
+  return { server, environment, run: (argv: readonly string[], options = {}) => run(argv, environment, options) }
+}
+
+async function run(
+  argv: readonly string[],
+  environment: Record<string, string>,
+  options: Parameters<typeof recordedTerminal>[0] = {},
+) {
+  const recorded = recordedTerminal(options)
+  const status = await runCli(argv, environment, recorded.terminal)
+  return { status, output: recorded.output(), notes: recorded.notes() }
+}
+
+describe('signing in', () => {
+  test('keeps the access token for the commands that follow, until logout', async () => {
+    const server = await startScriptedControlPlane({ 'POST /oidc/v1/token': granted, 'GET /v1/me': { body: me } })
+    stops.push(server.stop)
+    const environment = { POSTERN_HOST: server.origin, XDG_CONFIG_HOME: folder }
+    const login = await run(['login', '--email', 'ann@example.test', '--password-file', '-'], environment, {
+      typed: 'p&ss wörd\n',
+    })
+    expect(login).toMatchObject({ status: 0, output: '' })
+    expect(login.notes).toMatch(/^Signed in to http:\/\/localhost:\d+ as ann@example\.test until /)
+    expect(Object.fromEntries(new URLSearchParams(server.requests[0]?.body))).toEqual({
+      grant_type: 'password',
+      client_id: 'postern',
+      username: 'ann@example.test',
+      password: 'p&ss wörd',
+      scope: 'all-apis',
+    })
+    expect((await run(['whoami'], environment)).output).toMatch(/^Name: +ann@example\.test$/m)
+    expect(server.requests[1]?.headers.authorization).toBe('Bearer access-1')
+    expect((await run(['token'], environment)).output).toBe('access-1')
+    expect((await run(['logout'], environment)).status).toBe(0)
+    expect(await run(['whoami'], environment)).toMatchObject({ status: 3 })
+  })
+
+  test('a wrong password says so, in one line, and stores nothing', async () => {
+    const refusal = { status: 400, body: { error: 'invalid_grant', error_description: 'E-mail or password is wrong' } }
+    const server = await startScriptedControlPlane({ 'POST /oidc/v1/token': refusal })
+    stops.push(server.stop)
+    const environment = { POSTERN_HOST: server.origin, XDG_CONFIG_HOME: folder }
+    const login = await run(['login', '--email', 'ann@example.test', '--password-file', '-'], environment, {
+      typed: 'wrong',
+    })
+    expect(login.status).toBe(3)
+    expect(login.notes).toMatch(/^postern: .* refused the e-mail or password of ann@example\.test\. .*\n$/)
+    expect(login.notes).not.toContain('wrong')
+    expect(await readdir(folder)).toEqual([])
+  })
+
+  test('an access token that has expired asks for a new sign-in before anything is sent', async () => {
+    const server = await startScriptedControlPlane({
+      'POST /oidc/v1/token': { body: { ...granted.body, expires_in: 0.001 } },
+    })
+    stops.push(server.stop)
+    const environment = { POSTERN_HOST: server.origin, XDG_CONFIG_HOME: folder }
+    await run(['login', '--email', 'ann@example.test', '--password-file', '-'], environment, { typed: 'x' })
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    const { status, notes } = await run(['whoami'], environment)
+    expect(status).toBe(3)
+    expect(notes).toMatch(/the sign-in of ann@example\.test at .* has expired\. Run `postern login --host/)
+    expect(server.requests).toHaveLength(1)
+  })
+})
+
+describe('a service principal', () => {
+  test('of the environment acts without a stored sign-in, its id and secret encoded by RFC 6749', async () => {
+    const { server, run } = await servicePrincipalAt({ 'GET /v1/me': { body: me } })
+    expect((await run(['whoami', '--output', 'json'])).output).toBe(JSON.stringify(me, null, 2))
+    expect(server.requests[0]?.headers.authorization).toBe(`Basic ${btoa('client%3A1:hush%2Fhush')}`)
+    expect(await readdir(folder)).toEqual([])
+  })
+
+  test('may keep its secret in a file', async () => {
+    const { server, environment } = await servicePrincipalAt({ 'GET /v1/me': { body: me } })
+    await writeFile(join(folder, 'secret'), 'from-file\n')
+    await run(['whoami'], { ...environment, POSTERN_CLIENT_SECRET_FILE: join(folder, 'secret') })
+    expect(server.requests[0]?.headers.authorization).toBe(`Basic ${btoa('client%3A1:from-file')}`)
+  })
+
+  test('gets a new access token when the first is refused', async () => {
+    const expired = { status: 401, body: problem('ACCESS_TOKEN_EXPIRED', 401, 'expired') }
+    const { server, run } = await servicePrincipalAt({ 'GET /v1/me': [expired, { body: me }] })
+    expect((await run(['whoami'])).status).toBe(0)
+    expect(server.requests.map(({ url }) => url)).toEqual(['/oidc/v1/token', '/v1/me', '/oidc/v1/token', '/v1/me'])
+  })
+})
+
+describe('secrets', () => {
+  test.each(['--password', '--password=hunter2', '--client-secret', '--token=x'])(
+    '%s is refused as an argument',
+    async (argument) => {
+      const { status, notes } = await run(['login', '--email', 'a@example.test', argument, 'hunter2'], {})
+      expect(status).toBe(2)
+      expect(notes).toMatch(/is not taken: arguments show in the list of processes/)
+      expect(notes).not.toContain('hunter2')
+    },
+  )
+
+  test('an argument of psql behind -- is left alone', async () => {
+    const { run } = await servicePrincipalAt({
+      'GET /v1/instances/x': { status: 404, body: problem('INSTANCE_NOT_FOUND', 404, 'none') },
+    })
+    expect((await run(['psql', 'x', '--', '--password'])).status).toBe(4)
+  })
+
+  test('a new one goes to standard output alone, with the warning beside it', async () => {
+    const created = {
+      id: '6f1c2d5e-0000-4000-8000-000000000000',
+      hint: 'dose',
+      createdAt: '2026-11-23T04:35:00Z',
+      expiresAt: null,
+      lastUsedAt: null,
+      secret: 'dose12345',
+    }
+    const { server, run } = await servicePrincipalAt({ 'POST /v1/servicePrincipals/abc/secrets': { body: created } })
+    const { output, notes } = await run(['service-principal', 'secret', 'create', 'abc', '--lifetime', '2d'])
+    expect(output).toBe('dose12345')
+    expect(notes).toMatch(/It never expires\. Keep it now: it cannot be shown again\./)
+    expect(JSON.parse(server.requests[1]?.body ?? '')).toEqual({ lifetimeSeconds: 172_800 })
+  })
+})
+
+describe('database credentials', () => {
+  const credential = { token: 'eyJ.db', expiration_time: '2026-11-23T05:35:00Z' }
+
+  test('the command of the document prints exactly expiration_time and token', async () => {
+    const { server, run } = await servicePrincipalAt({ 'POST /api/2.0/database/credentials': { body: credential } })
+    const json = '{\n"instance_names": ["db-instance-name"]\n}'
+    const { output } = await run(['database', 'generate-database-credential', '--request-id', 'r-1', '--json', json])
+    expect(output).toBe('{\n  "expiration_time": "2026-11-23T05:35:00Z",\n  "token": "eyJ.db"\n}')
+    expect(JSON.parse(server.requests[1]?.body ?? '')).toEqual({
+      instance_names: ['db-instance-name'],
+      request_id: 'r-1',
+    })
+  })
+
+  test.each(['{', '[]', '"x"', 'null'])('--json %s is refused before anything is sent', async (json) => {
+    const { server, run } = await servicePrincipalAt({})
+    expect((await run(['database', 'generate-database-credential', '--json', json])).status).toBe(2)
+    expect(server.requests).toEqual([])
+  })
+
+  test('`credential create` prints the credential alone, for PGPASSWORD', async () => {
+    const { server, run } = await servicePrincipalAt({ 'POST /api/2.0/database/credentials': { body: credential } })
+    expect(await run(['credential', 'create', 'one', 'two'])).toEqual({ status: 0, output: 'eyJ.db', notes: '' })
+    expect(JSON.parse(server.requests[1]?.body ?? '')).toMatchObject({
+      instance_names: ['one', 'two'],
+      request_id: expect.any(String),
+    })
+  })
+
+  test('an instance that is stopped is a conflict, with the words of the server', async () => {
+    const body = { error_code: 'INVALID_STATE', message: 'instance sample is STOPPED' }
+    const { run } = await servicePrincipalAt({ 'POST /api/2.0/database/credentials': { status: 400, body } })
+    expect(await run(['credential', 'create', 'sample'])).toMatchObject({
+      status: 5,
+      notes: 'postern: instance sample is STOPPED. [INVALID_STATE]\n',
+    })
+  })
+})
+
+describe('instances', () => {
+  const external = [
+    'instance',
+    'create',
+    'db',
+    '--host-name',
+    'db.example.test',
+    '--username',
+    'admin',
+    '--password-file',
+    '-',
+  ]
+
+  test('a connection test is shown stage by stage and fails with the stage that failed', async () => {
+    const report = {
+      ok: false,
+      stages: [
+        { stage: 'name', ok: true, elapsedMs: 1.4 },
+        {
+          stage: 'tcp',
+          ok: false,
+          elapsedMs: 12.6,
+          code: 'UPSTREAM_UNREACHABLE',
+          message: 'refused',
+          action: 'Check the port.',
+        },
+      ],
+      missingPrivileges: [],
+    }
+    const { server, run } = await servicePrincipalAt({ 'POST /v1/instances': { body: report } })
+    const { status, output, notes } = await run([...external, '--validate-only'], { typed: 'pw' })
+    expect(output).toBe(
+      '✓ host name resolves     1 ms\n✗ port answers          13 ms  refused\n  Check the port. [UPSTREAM_UNREACHABLE]',
+    )
+    expect(status).toBe(7)
+    expect(notes).toMatch(/^postern: the connection test of db failed\./)
+    expect(server.requests[1]?.url).toBe('/v1/instances?validateOnly=true')
+    expect(JSON.parse(server.requests[1]?.body ?? '')).toEqual({
+      kind: 'external',
+      name: 'db',
+      adminDataSource: { host: 'db.example.test', username: 'admin', password: 'pw' },
+    })
+  })
+
+  test('--wait shows each state once and ends at AVAILABLE', async () => {
+    const states = ['STARTING', 'STARTING', 'AVAILABLE'].map((state) => ({ body: { ...instance, state } }))
+    const { run } = await servicePrincipalAt({
+      'POST /v1/instances': { body: { ...instance, state: 'STARTING' } },
+      'GET /v1/instances/sample': states,
+    })
+    const { status, output, notes } = await run(['instance', 'create', 'sample', '--managed', '--wait'])
+    expect(status).toBe(0)
+    expect(notes.replace(/[\d.]+ s/g, 'N s')).toBe('sample: STARTING (N s)\nsample: AVAILABLE (N s)\n')
+    expect(output).toMatch(/^State: +AVAILABLE$/m)
+  })
+
+  test('--wait ends with the reason of the server when the instance fails', async () => {
+    const failed = { ...instance, state: 'FAILED', stateReason: 'no space left' }
+    const { run } = await servicePrincipalAt({
+      'POST /v1/instances': { body: instance },
+      'GET /v1/instances/sample': { body: failed },
+    })
+    const { status, notes } = await run(['instance', 'create', 'sample', '--managed', '--wait'])
+    expect(status).toBe(7)
+    expect(notes).toMatch(/instance sample is FAILED: no space left\./)
+  })
+
+  test('Ctrl-C ends the waiting and says that the work goes on', async () => {
+    const starting = { body: { ...instance, state: 'STARTING' } }
+    const { environment } = await servicePrincipalAt({
+      'POST /v1/instances': starting,
+      'GET /v1/instances/sample': starting,
+    })
+    const recorded = recordedTerminal()
+    const ended = runCli(['instance', 'create', 'sample', '--managed', '--wait'], environment, recorded.terminal)
+    while (!recorded.notes().includes('STARTING')) await new Promise((resolve) => setTimeout(resolve, 5))
+    recorded.interrupt()
+    expect(await ended).toBe(130)
+    expect(recorded.notes()).toMatch(
+      /instance sample goes on by itself\. `postern instance get sample` shows how it goes on\./,
+    )
+  })
+
+  test('a managed instance takes no data source', async () => {
+    const { server, run } = await servicePrincipalAt({})
+    expect(await run(['instance', 'create', 'x', '--managed', '--tls-mode', 'disable'])).toMatchObject({
+      status: 2,
+      notes: 'postern: --tls-mode does not go with --managed. Postern chooses where a managed instance runs.\n',
+    })
+    expect(server.requests).toEqual([])
+  })
+
+  test('are not deleted without a yes', async () => {
+    const { server, run } = await servicePrincipalAt({ 'DELETE /v1/instances/sample': { body: {} } })
+    expect(await run(['instance', 'delete', 'sample'])).toMatchObject({ status: 2 })
+    expect(await run(['instance', 'delete', 'sample'], { isInteractive: true, typed: 'n\r' })).toMatchObject({
+      status: 130,
+    })
+    expect(server.requests.filter(({ method }) => method === 'DELETE')).toEqual([])
+    expect(await run(['instance', 'delete', 'sample', '--yes'])).toMatchObject({
+      status: 0,
+      notes: 'Instance sample is deleted.\n',
+    })
+    expect(server.requests.filter(({ method }) => method === 'DELETE')).toHaveLength(1)
+  })
+
+  test('an update sends what was given and nothing else', async () => {
+    const { server, run } = await servicePrincipalAt({ 'PATCH /v1/instances/sample': { body: instance } })
+    await run(['instance', 'update', 'sample', '--native-login', 'on', '--no-tls-ca', '--port', '5433'])
+    expect(JSON.parse(server.requests[1]?.body ?? '')).toEqual({
+      nativeLoginEnabled: true,
+      adminDataSource: { port: 5433, tlsCa: null },
+    })
+    expect((await run(['instance', 'update', 'sample'])).notes).toMatch(/^postern: nothing to change on sample\./)
+  })
+
+  test('a list is read page by page, as JSON in one array', async () => {
+    const { server, run } = await servicePrincipalAt({
+      'GET /v1/instances': [
+        { body: { instances: [instance], nextPageToken: 'p 2' } },
+        { body: { instances: [{ ...instance, name: 'two' }] } },
+      ],
+    })
+    const { output } = await run(['instance', 'list', '--filter', 's', '-o', 'json'])
+    expect(JSON.parse(output).map(({ name }: { name: string }) => name)).toEqual(['sample', 'two'])
+    expect(server.requests.map(({ url }) => url).slice(1)).toEqual([
+      '/v1/instances?pageSize=200&filter=s',
+      '/v1/instances?pageSize=200&pageToken=p+2&filter=s',
+    ])
+  })
+})
+
+describe('Postgres roles', () => {
+  test('are bound to exactly one principal', async () => {
+    const { server, run } = await servicePrincipalAt({})
+    expect((await run(['role', 'bind', 'sample'])).notes).toMatch(/^postern: no principal is named\./)
+    expect((await run(['role', 'bind', 'sample', '--user', 'a', '--group', 'b'])).notes).toMatch(
+      /^postern: more than one principal is named\./,
+    )
+    expect(server.requests).toEqual([])
+  })
+
+  test('a name with slashes and colons stays one name on the way', async () => {
+    const { server, run } = await servicePrincipalAt({})
+    await run(['role', 'repair', 'sample', 'a/b:repair'])
+    expect(server.requests[1]?.url).toBe('/v1/instances/sample/roles/a%2Fb%3Arepair:repair')
+  })
+})
+
+describe('a mistake on the command line', () => {
+  test.each([
+    [['instnce', 'list'], /^postern: unknown command 'instnce' \(Did you mean instance\?\)\./],
+    [['instance', 'get'], /^postern: missing required argument 'instance'\./],
+    [['audit', 'list', '--limit', 'many'], /^postern: .*It must be a whole number from 1\./],
+    [['audit', 'list', '--outcome', 'maybe'], /^postern: .*Allowed choices are allowed, denied, failed\./],
+    [['instance', 'list', '--nope'], /^postern: unknown option '--nope'\./],
+  ])('%j is one line and status 2', async (argv, expected) => {
+    const { status, notes, output } = await run(argv, {})
+    expect(status).toBe(2)
+    expect(notes).toMatch(expected)
+    expect(notes.split('\n')).toHaveLength(2)
+    expect(output).toBe('')
+  })
+
+  test('--since takes a time or how long ago', async () => {
+    const { server, run } = await servicePrincipalAt({ 'GET /v1/auditEvents': { body: { auditEvents: [] } } })
+    const { status, notes } = await run(['audit', 'list', '--since', '2026-11-23T04:35:00+01:00'])
+    expect({ status, notes }).toEqual({ status: 0, notes: 'No audit event matches.\n' })
+    expect(server.requests[1]?.url).toBe('/v1/auditEvents?pageSize=100&since=2026-11-23T03%3A35%3A00.000Z')
+    expect((await run(['audit', 'list', '--since', 'yesterday'])).notes).toMatch(
+      /^postern: --since yesterday is not a time\./,
+    )
+    expect((await run(['audit', 'list', '--since', '2h'])).status).toBe(0)
+  })
+
+  test('of the server configuration shows every mistake on a line of its own', async () => {
+    const { status, notes } = await run(['config', 'print', '--http-port', 'x', '--gateway-port', 'y'], {})
+    expect(status).toBe(2)
+    expect(notes).toMatch(/2 mistakes:\n {2}--http-port: .*\n {2}--gateway-port: /)
+  })
+})
+
+test('`config print` hides secrets', async () => {
+  const masterKey = Buffer.alloc(32, 7).toString('base64')
+  const environment = { POSTERN_STORE_URL: 'postgres://u:hunter2@db.example.test/x', POSTERN_MASTER_KEY: masterKey }
+  for (const format of ['table', 'json']) {
+    const { status, output } = await run(['config', 'print', '-o', format], environment)
+    expect(status).toBe(0)
+    expect(output).toContain('[secret]')
+    expect(output).not.toContain('hunter2')
+    expect(output).not.toContain(masterKey)
+  }
+})
