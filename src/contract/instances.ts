@@ -123,4 +123,9 @@ export const ListInstancesQuery = PageQuery.extend({
   filter: z.string().max(200).optional().describe('Text that the name contains.'),
 })
 export const InstanceList = z.object({ instances: z.array(Instance), nextPageToken })
-export const DeleteInstanceAnswer = z.object({})
+export const DeleteInstanceAnswer = z.object({
+  leftPostgresRoles: z
+    .array(z.string())
+    .optional()
+    .describe('Postgres roles that Postern made and could not drop on the database.'),
+})

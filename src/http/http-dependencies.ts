@@ -1,15 +1,19 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { issueDatabaseCredential } from '../access/mint-credential.ts'
 import type { WorkspaceId } from '../base/ids.ts'
+import type { InstanceDependencies } from '../instances/instance-dependencies.ts'
 import type { Config } from '../config/parse-config.ts'
 import type { AuthorizationServerDependencies } from '../oauth/authorization-server.ts'
 
 /** What the control plane's HTTP surface needs: what the domain functions that it calls need. */
 export type HttpDependencies = Parameters<typeof issueDatabaseCredential>[0] &
-  Pick<AuthorizationServerDependencies, 'store' | 'clock' | 'signingKeys' | 'masterKey'> & {
+  Pick<AuthorizationServerDependencies, 'store' | 'clock' | 'signingKeys' | 'masterKey'> &
+  InstanceDependencies & {
     readonly logger: FastifyBaseLogger
     /** The workspace that this node's own addresses select. */
     readonly workspaceId: WorkspaceId
+    /** Where clients reach the gateway, for connection settings. */
+    readonly gatewayPort: number
   }
 
 /** The options that shape it. */

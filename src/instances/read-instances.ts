@@ -26,12 +26,7 @@ export async function listInstances(
   page: { readonly limit: number; readonly after?: string | undefined; readonly nameContains?: string | undefined },
 ): Promise<InstanceView[]> {
   authorize(actor, 'instance.read')
-  const { limit, after, nameContains } = page
-  const rows = await listInstanceRows(deps.store.db, actor.workspaceId, {
-    limit,
-    ...(after !== undefined && { after }),
-    ...(nameContains !== undefined && { nameContains }),
-  })
+  const rows = await listInstanceRows(deps.store.db, actor.workspaceId, page)
   return withDataSources(deps, actor, rows)
 }
 

@@ -19,6 +19,8 @@ export interface InstanceRow {
   readonly creatorId: PrincipalId | null
   /** E-mail, client id or group name of the creator; null when the creator was deleted. */
   readonly creatorName: string | null
+  /** Domain of its workspace: `<name>.<gatewayDomain>` routes to it by SNI. */
+  readonly gatewayDomain: string
   readonly createdAt: Date
   readonly updatedAt: Date
   /** Goes up with every change: the etag. */
@@ -71,7 +73,11 @@ export async function findInstanceById(db: Kysely<Schema>, id: InstanceId): Prom
 export async function listInstances(
   db: Kysely<Schema>,
   workspaceId: WorkspaceId,
-  page: { readonly limit: number; readonly after?: string; readonly nameContains?: string },
+  page: {
+    readonly limit: number
+    readonly after?: string | undefined
+    readonly nameContains?: string | undefined
+  },
 ): Promise<InstanceRow[]> {
   let query = selectInstances(db).where('instance.workspace_id', '=', workspaceId)
   if (page.after !== undefined) query = query.where('instance.name', '>', page.after)
@@ -115,7 +121,9 @@ export async function deleteInstance(db: Kysely<Schema>, id: InstanceId): Promis
 function selectInstances(db: Kysely<Schema>) {
   return db
     .selectFrom('instance')
+    .innerJoin('workspace', 'workspace.id', 'instance.workspace_id')
     .selectAll('instance')
+    .select('workspace.gateway_domain')
     .select((instance) => creatorName(instance).as('creator_name'))
 }
 
@@ -147,6 +155,7 @@ function instanceFromRow(row: SelectedInstance): InstanceRow {
     systemIdentifier: row.system_identifier,
     creatorId: row.creator_id,
     creatorName: row.creator_name,
+    gatewayDomain: row.gateway_domain,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     version: row.version,

@@ -59,7 +59,7 @@ export async function findPostgresRoleBinding(
 export async function listPostgresRoleBindings(
   db: Kysely<Schema>,
   instanceId: InstanceId,
-  page: { readonly limit?: number; readonly after?: string } = {},
+  page: { readonly limit?: number; readonly after?: string | undefined } = {},
 ): Promise<PostgresRoleBindingRow[]> {
   let query = selectBindings(db, instanceId).orderBy('postgres_role_binding.role_name')
   if (page.after !== undefined) query = query.where('postgres_role_binding.role_name', '>', page.after)
