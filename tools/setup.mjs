@@ -9,15 +9,19 @@
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { delimiter, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const bun = join(root, 'node_modules/.bin/bun')
 const oldestNodeMajor = 20
 
-/** Programs that the test suites call, and the Debian package that brings each. */
-const systemTools = { psql: 'postgresql-client', pgbench: 'postgresql', openssl: 'openssl' }
+/** Programs that the test suites call, the Debian package that brings each, and how to ask whether it works. */
+const systemTools = {
+  psql: { debianPackage: 'postgresql-client', probe: '--version' },
+  pgbench: { debianPackage: 'postgresql', probe: '--version' },
+  openssl: { debianPackage: 'openssl', probe: 'version' },
+}
 
 checkNode()
 installDependencies()
@@ -35,7 +39,7 @@ function checkNode() {
 function installDependencies() {
   if (dependenciesMatchLockFile() && bunRuns()) return
   say('installing dependencies (npm ci)')
-  if (!run('npm', ['ci'], root)) {
+  if (!run('npm', ['ci', '--loglevel=error'], root)) {
     fail(
       '`npm ci` did not succeed; its own message stands above.',
       'Usual causes: the npm registry cannot be reached (look at `npm config get registry` and `npm ping`), the disk is full,',
@@ -89,10 +93,10 @@ function installSystemTools() {
   const missing = missingTools()
   if (missing.length === 0) return
   const obstacle = whyPackagesCannotBeInstalled()
-  if (obstacle === undefined) installPackages([...new Set(missing.map((tool) => systemTools[tool]))])
+  if (obstacle === undefined) installPackages([...new Set(missing.map((tool) => systemTools[tool].debianPackage))])
   const still = missingTools()
   if (still.length === 0) return
-  const names = still.map((tool) => `${tool} (Debian package ${systemTools[tool]})`).join(', ')
+  const names = still.map((tool) => `${tool} (Debian package ${systemTools[tool].debianPackage})`).join(', ')
   const reason = obstacle ?? 'Installing the packages did not bring them; the messages stand above.'
   if (process.env.CI === 'true' || process.env.POSTERN_REQUIRE_ALL === '1') {
     fail(`The test suites need ${names}.`, reason)
@@ -100,9 +104,9 @@ function installSystemTools() {
   say(`not installed: ${names}. ${reason} The tests that need them are skipped and say so.`)
 }
 
+/** Debian's psql and pgbench are wrappers that may stand there without the program: only running one tells. */
 function missingTools() {
-  const folders = (process.env.PATH ?? '').split(delimiter)
-  return Object.keys(systemTools).filter((tool) => !folders.some((folder) => existsSync(join(folder, tool))))
+  return Object.keys(systemTools).filter((tool) => !succeeds(tool, [systemTools[tool].probe]))
 }
 
 function whyPackagesCannotBeInstalled() {
@@ -126,7 +130,7 @@ function installPackages(packages) {
     mkdir -p $folder && echo 'create_main_cluster = false' > $setting
     trap 'rm -f $setting; rmdir $folder 2>/dev/null' EXIT
     export DEBIAN_FRONTEND=noninteractive
-    install() { apt-get -qq -o DPkg::Lock::Timeout=120 install -y --no-install-recommends ${packages.join(' ')} </dev/null; }
+    install() { apt-get -qq -o DPkg::Lock::Timeout=120 install -y --no-install-recommends ${packages.join(' ')} </dev/null >/dev/null; }
     install || { apt-get -qq update && install; }`
   const asRoot = process.getuid() === 0 ? [] : ['sudo', '-n']
   const [command, ...args] = [...asRoot, 'sh', '-c', script]

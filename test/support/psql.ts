@@ -1,4 +1,4 @@
-import { requireTool, type SystemTool } from './requirements.ts'
+import { requireTool } from './requirements.ts'
 import { runProgram, startProgram, type ProgramEnd, type RunningProgram } from './running-program.ts'
 
 /** Where and as whom a libpq program logs in; the names are libpq's. */
@@ -41,12 +41,12 @@ export function startPsql(target: LibpqTarget, args: readonly string[], options:
 
 /** Runs psql or pgbench with these arguments and nothing of the caller's own libpq settings. */
 export function runLibpqProgram(
-  tool: SystemTool,
+  program: 'psql' | 'pgbench',
   target: LibpqTarget,
   args: readonly string[],
   options: PsqlOptions = {},
 ): Promise<ProgramEnd> {
-  return runProgram(requireTool(tool), args, { env: libpqEnvironment(target), ...options })
+  return runProgram(requireTool(program), args, { env: libpqEnvironment(target), ...options })
 }
 
 /** The environment variables of libpq for a target. The password is never an argument. */
