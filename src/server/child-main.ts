@@ -67,6 +67,7 @@ function nextBootstrap(): Promise<ChildBootstrap> {
     }
     process.on('message', onMessage)
     process.once('disconnect', () => process.exit(0))
+    send({ type: 'loaded' })
   })
 }
 

@@ -36,5 +36,7 @@ export type MessageToChild =
   | { readonly type: 'tls'; readonly identity: TlsIdentity }
 
 export type MessageFromChild =
+  /** Its code is loaded and it waits for the bootstrap. */
+  | { readonly type: 'loaded' }
   | { readonly type: 'ready'; readonly port: number }
   | { readonly type: 'failed'; readonly code: ErrorCode; readonly message: string; readonly hint?: string }

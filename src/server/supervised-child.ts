@@ -1,16 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { type ErrorCode, PosternError } from '../base/errors.ts'
+import { asPosternError, PosternError } from '../base/errors.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { ChildBootstrap, ChildRole, MessageFromChild, MessageToChild } from './child-messages.ts'
 
 interface SupervisedChildOptions {
   readonly role: ChildRole
-  /** Read at every start, so that a restarted child gets the current certificate. */
-  readonly bootstrap: () => ChildBootstrap
+  /** Asked for at every start, so that a restarted child gets the current certificate. */
+  readonly bootstrap: () => Promise<ChildBootstrap>
   /** Working folder, entered before the child gives up root. */
   readonly cwd: string
   readonly logger: Logger
+  /** Where what it prints goes: file descriptor. */
+  readonly output: number
 }
 
 const READY_LIMIT_MS = 30_000
@@ -29,6 +31,7 @@ const MAIN = join(import.meta.dirname, '..', 'main.ts')
 export class SupervisedChild {
   readonly #options: SupervisedChildOptions
   #process: ChildProcess | undefined
+  #isReady = false
   #stopping = false
   #restartMs = FIRST_RESTART_MS
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -60,46 +63,63 @@ export class SupervisedChild {
     const child = this.#process
     if (!child || hasEnded(child)) return
     const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+    if (!this.#isReady) child.kill('SIGKILL')
     this.send({ type: 'drain', timeoutMs })
     const killer = setTimeout(() => child.kill('SIGKILL'), timeoutMs + 5_000)
     await ended
     clearTimeout(killer)
   }
 
+  kill(): void {
+    this.#process?.kill('SIGKILL')
+  }
+
   #spawn(): Promise<number> {
-    const { role, cwd, bootstrap } = this.#options
+    const { role, cwd, bootstrap, output } = this.#options
     // The same switches as bin/postern: nothing in the working folder may change what runs.
     const args = ['--config=/dev/null', '--no-env-file', '--no-install', MAIN, role]
     const child = spawn(process.execPath, args, {
       cwd,
       env: { PATH: '/usr/bin:/bin', NODE_ENV: 'production' },
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      stdio: ['ignore', output, output, 'ipc'],
       // A process group of its own: Ctrl-C reaches the supervisor alone, which drains its children in order.
       detached: true,
     })
     this.#process = child
+    this.#isReady = false
     return new Promise((resolve, reject) => {
       let failure: PosternError | undefined
-      const timer = setTimeout(() => {
-        failure = new PosternError('INTERNAL', `The ${role} process was not ready in time.`)
+      let timer: ReturnType<typeof setTimeout> | undefined
+      const fail = (error: PosternError): void => {
+        failure ??= error
         child.kill('SIGKILL')
-      }, READY_LIMIT_MS)
+      }
+      const sendBootstrap = async (): Promise<void> => {
+        const message = await bootstrap()
+        timer = setTimeout(
+          () => fail(new PosternError('INTERNAL', `The ${role} process was not ready in time.`)),
+          READY_LIMIT_MS,
+        )
+        if (child.connected) child.send(message)
+      }
       child.on('message', (message: MessageFromChild) => {
-        if (message.type === 'ready') {
+        if (message.type === 'loaded') sendBootstrap().catch((error: unknown) => fail(asPosternError(error)))
+        else if (message.type === 'failed')
+          failure = new PosternError(message.code, message.message, { hint: message.hint })
+        else {
           clearTimeout(timer)
+          this.#isReady = true
           resolve(message.port)
-        } else failure = new PosternError(message.code as ErrorCode, message.message, { hint: message.hint })
+        }
       })
       child.on('error', (cause) => {
-        failure = new PosternError('INTERNAL', `The ${role} process could not be started.`, { cause })
         clearTimeout(timer)
-        reject(failure)
+        reject(new PosternError('INTERNAL', `The ${role} process could not be started.`, { cause }))
       })
       child.on('exit', (code, signal) => {
         clearTimeout(timer)
         reject(failure ?? new PosternError('INTERNAL', `The ${role} process ended (${code ?? signal}).`))
       })
-      child.send(bootstrap())
     })
   }
 

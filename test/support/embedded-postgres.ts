@@ -1,10 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { Secret } from '../../src/base/secret.ts'
 import { currentUid, ensureOsUser } from '../../src/postgres-server/os-user.ts'
 import { claimSocketFolder, claimSocketRoot } from '../../src/postgres-server/socket-folder.ts'
+import { clearStalePostmaster } from '../../src/postgres-server/stale-postmaster.ts'
 import { type RunningPostgres, startLocalPostgres } from '../../src/postgres-server/start-local-postgres.ts'
 import { migrate } from '../../src/store/migrate.ts'
 import { openStore, type Store } from '../../src/store/store.ts'
@@ -25,7 +27,8 @@ export interface EmbeddedPostgres {
 export async function startEmbeddedPostgres(
   settings: { hba?: readonly string[]; ident?: readonly string[]; settings?: Record<string, string | number> } = {},
 ): Promise<EmbeddedPostgres> {
-  const folder = mkdtempSync('/tmp/postern-test-')
+  await removeOrphans()
+  const folder = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`))
   const osUser = currentUid() === 0 ? await ensureOsUser('postern-meta', () => undefined) : undefined
   const socketRoot = claimSocketRoot(folder)
   const remove = (): void => {
@@ -84,6 +87,29 @@ export async function startEmbeddedPostgres(
       await server.stop()
       remove()
     },
+  }
+}
+
+const PREFIX = 'postern-test-'
+
+/** A run that was killed could not stop its servers: the next one does, before it adds its own. */
+async function removeOrphans(): Promise<void> {
+  for (const name of readdirSync(tmpdir())) {
+    const pid = Number(new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1] ?? Number.NaN)
+    if (Number.isNaN(pid) || isAlive(pid)) continue
+    const orphan = join(tmpdir(), name)
+    const data = join(orphan, 'cluster', 'data')
+    if (existsSync(data)) await clearStalePostmaster(data)
+    rmSync(orphan, { recursive: true, force: true })
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

@@ -1,0 +1,60 @@
+import { type Clock, systemClock } from '../base/clock.ts'
+import { Secret } from '../base/secret.ts'
+import { MasterKey } from '../crypto/master-key.ts'
+import { AddressRules } from '../dialer/address-rules.ts'
+import type { DialerDependencies } from '../dialer/dial.ts'
+import { loadEngine } from '../engines/registry.ts'
+import { SigningKeys } from '../keys/signing-keys.ts'
+import { openStore, type Store } from '../store/store.ts'
+import { createLogger, type Logger } from '../telemetry/logger.ts'
+import { bunTransport } from '../transport/bun/bun-transport.ts'
+import type { ChildBootstrap, ChildRole } from './child-messages.ts'
+
+/** What the control plane and the gateway are both made of. */
+export interface SharedParts {
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly masterKey: MasterKey
+  readonly store: Store
+  readonly signingKeys: SigningKeys
+  readonly dialer: DialerDependencies
+  close(): Promise<void>
+}
+
+const POOL_SIZE: Record<ChildRole, number> = { control: 10, gateway: 8 }
+
+/**
+ * Builds what both roles need from a bootstrap. Everything that is loaded on demand later is loaded here, because a child
+ * that gave up root may no longer be able to read the code.
+ */
+export async function composeShared(bootstrap: ChildBootstrap, role: ChildRole): Promise<SharedParts> {
+  const logger = createLogger({ level: bootstrap.config.logLevel, role })
+  const masterKey = MasterKey.parse(bootstrap.masterKey)
+  const store = await openStore({
+    url: new Secret(bootstrap.storeUrl),
+    poolSize: POOL_SIZE[role],
+    applicationName: role === 'gateway' ? `postern gateway ${bootstrap.worker}` : 'postern control',
+  })
+  try {
+    const signingKeys = await SigningKeys.load(store, masterKey, systemClock)
+    const unfollow = await signingKeys.follow((error) =>
+      logger.error({ err: error }, 'signing keys were not refreshed'),
+    )
+    await loadEngine('postgres')
+    return {
+      logger,
+      clock: systemClock,
+      masterKey,
+      store,
+      signingKeys,
+      dialer: { transport: bunTransport, addressRules: AddressRules.create(bootstrap.config.deniedAddresses) },
+      async close() {
+        await unfollow()
+        await store.close()
+      },
+    }
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}

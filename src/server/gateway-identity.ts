@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs'
+import { systemClock } from '../base/clock.ts'
+import { PosternError } from '../base/errors.ts'
+import type { Config } from '../config/parse-config.ts'
+import type { MasterKey } from '../crypto/master-key.ts'
+import { ensureServerCertificate, serverCertificateNames } from '../keys/server-certificate.ts'
+import type { Store } from '../store/store.ts'
+import type { TlsIdentity } from '../transport/byte-socket.ts'
+import { writeAtomically } from './data-folder.ts'
+
+interface GatewayIdentityOptions {
+  readonly store: Store
+  readonly masterKey: MasterKey
+  readonly config: Pick<
+    Config,
+    'gatewayTlsCert' | 'gatewayTlsKey' | 'gatewayDomain' | 'gatewayTlsNames' | 'gatewayHost'
+  >
+  readonly caFile: string
+}
+
+/** How soon a replaced file, or a certificate that another node renewed, is presented. */
+const REFRESH_MS = 30_000
+
+/**
+ * What the gateway presents: the operator's files, or Postern's own certificate. It lives in the supervisor, which can still
+ * read key files that only root may read when the workers no longer can.
+ *
+ * The file that clients trust is written along: the certificate of our own authority, or the operator's own chain.
+ */
+export class GatewayIdentity {
+  readonly #options: GatewayIdentityOptions
+  #current: TlsIdentity
+  #timer: ReturnType<typeof setInterval> | undefined
+
+  private constructor(options: GatewayIdentityOptions, current: TlsIdentity) {
+    this.#options = options
+    this.#current = current
+  }
+
+  /** @throws PosternError CONFIG_INVALID when the operator's files cannot be read | SECRET_UNREADABLE */
+  static async load(options: GatewayIdentityOptions): Promise<GatewayIdentity> {
+    return new GatewayIdentity(options, await readIdentity(options))
+  }
+
+  get current(): TlsIdentity {
+    return this.#current
+  }
+
+  /** Looks for a new certificate from time to time and hands it on. */
+  follow(onChange: (identity: TlsIdentity) => void, onError: (error: unknown) => void): void {
+    const refresh = async (): Promise<void> => {
+      const identity = await readIdentity(this.#options)
+      const isSame =
+        identity.certificateChainPem === this.#current.certificateChainPem &&
+        identity.privateKeyPem === this.#current.privateKeyPem
+      if (isSame) return
+      this.#current = identity
+      onChange(identity)
+    }
+    this.#timer = setInterval(() => void refresh().catch(onError), REFRESH_MS)
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+  }
+}
+
+async function readIdentity(options: GatewayIdentityOptions): Promise<TlsIdentity> {
+  const { config, caFile } = options
+  const { gatewayTlsCert, gatewayTlsKey } = config
+  if (gatewayTlsCert !== undefined && gatewayTlsKey !== undefined) {
+    const identity = {
+      certificateChainPem: readPem(gatewayTlsCert, 'gatewayTlsCert'),
+      privateKeyPem: readPem(gatewayTlsKey, 'gatewayTlsKey'),
+    }
+    writeAtomically(caFile, identity.certificateChainPem, 0o644)
+    return identity
+  }
+  const isWildcard = config.gatewayHost === '0.0.0.0' || config.gatewayHost === '::'
+  const extraNames = [...config.gatewayTlsNames, ...(isWildcard ? [] : [config.gatewayHost])]
+  const names = serverCertificateNames([config.gatewayDomain], extraNames)
+  const certificate = await ensureServerCertificate({ ...options, clock: systemClock }, names)
+  writeAtomically(caFile, certificate.caPem, 0o644)
+  return certificate.identity
+}
+
+function readPem(path: string, option: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw new PosternError('CONFIG_INVALID', `${option}: ${path} cannot be read (${code}).`, { cause })
+  }
+}

@@ -1,0 +1,40 @@
+import type { AddressInfo } from 'node:net'
+import { AuditWriter } from '../audit/audit-writer.ts'
+import { PosternError } from '../base/errors.ts'
+import { createHttpApp } from '../http/app.ts'
+import { listWorkspaces } from '../store/workspaces.ts'
+import { type RunningRole, runChild } from './child-main.ts'
+import type { ChildBootstrap } from './child-messages.ts'
+import { composeShared } from './compose.ts'
+import { listenUnprivileged } from './listen-unprivileged.ts'
+
+/** A request waits for its audit record; the store's own limit on statements is longer. */
+const AUDIT_DEADLINE_MS = 5_000
+
+/** `postern control`: the HTTP API and the authorization servers, as a child of `postern serve`. */
+export function control(): Promise<void> {
+  return runChild(startControl)
+}
+
+async function startControl(bootstrap: ChildBootstrap): Promise<RunningRole> {
+  const { config } = bootstrap
+  const shared = await composeShared(bootstrap, 'control')
+  const audit = new AuditWriter({ store: shared.store, deadlineMs: AUDIT_DEADLINE_MS })
+  const workspace = (await listWorkspaces(shared.store.db)).find(({ name }) => name === config.workspaceName)
+  if (!workspace) throw new PosternError('INTERNAL', `The workspace ${config.workspaceName} is missing.`)
+  const app = await createHttpApp(
+    { ...shared, audit, workspaceId: workspace.id, localNodeId: bootstrap.nodeId, gatewayPort: config.gatewayPort },
+    config,
+  )
+  const address = { host: config.httpHost, port: config.httpPort }
+  await app.ready()
+  await listenUnprivileged(bootstrap, address, () => app.listen(address))
+  return {
+    port: (app.server.address() as AddressInfo).port,
+    async drain() {
+      await app.close()
+      await audit.close()
+      await shared.close()
+    },
+  }
+}

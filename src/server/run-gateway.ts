@@ -1,0 +1,75 @@
+import { LoginFactsReader } from '../access/login-facts-reader.ts'
+import { AuditSpool } from '../audit/audit-spool.ts'
+import { AuditWriter } from '../audit/audit-writer.ts'
+import { PosternError } from '../base/errors.ts'
+import { type Gateway, startGateway } from '../gateway/gateway.ts'
+import { type RunningRole, runChild } from './child-main.ts'
+import type { ChildBootstrap } from './child-messages.ts'
+import { composeShared } from './compose.ts'
+import { GatewayDomains } from './gateway-domains.ts'
+import { listenUnprivileged } from './listen-unprivileged.ts'
+
+/** Cancel requests that reached a worker which does not have the session; the payload is the key's fingerprint. */
+const CANCEL_CHANNEL = 'postern_cancel'
+/** A login waits this long for the store before its audit record goes to the spool. */
+const AUDIT_DEADLINE_MS = 1_000
+const DIAL_TIMEOUT_MS = 10_000
+
+/** `postern gateway`: one worker of the gateway, as a child of `postern serve`. Its working folder is its audit spool. */
+export function gateway(): Promise<void> {
+  return runChild(startWorker)
+}
+
+async function startWorker(bootstrap: ChildBootstrap): Promise<RunningRole> {
+  const { config, tls } = bootstrap
+  if (!tls) throw new PosternError('INTERNAL', 'The gateway was given no certificate.')
+  const shared = await composeShared(bootstrap, 'gateway')
+  const { store, logger } = shared
+  const domains = await GatewayDomains.load(store, (error) => {
+    logger.warn({ err: error }, 'gateway domains were not refreshed')
+  })
+  const audit = new AuditWriter({
+    store,
+    spool: new AuditSpool('.', config.auditSpoolMaxBytes),
+    deadlineMs: AUDIT_DEADLINE_MS,
+  })
+  const start = (): Gateway =>
+    startGateway({
+      ...shared,
+      audit,
+      facts: new LoginFactsReader({
+        pool: store.pool,
+        clock: shared.clock,
+        deadlineMs: config.loginStoreDeadlineMs,
+        rememberSeconds: config.loginCacheSeconds,
+      }),
+      denialFloorMs: config.loginDenialFloorMs,
+      transport: shared.dialer.transport,
+      dialOptions: { ...shared.dialer, timeoutMs: DIAL_TIMEOUT_MS },
+      tls,
+      findWorkspaceByDomain: (domain) => domains.find(domain),
+      broadcastCancel: (fingerprint) => store.notify(CANCEL_CHANNEL, fingerprint),
+      settings: {
+        host: config.gatewayHost,
+        port: config.gatewayPort,
+        // Alone on the port a worker takes it for itself: a second listener would then be an error, not half of the logins.
+        reusePort: config.gatewayWorkers > 1,
+        loginTimeoutMs: config.loginTimeoutSeconds * 1000,
+        maxPreAuth: config.gatewayMaxPreAuth,
+        maxSessions: config.gatewayMaxSessions,
+      },
+    })
+  const worker = await listenUnprivileged(bootstrap, { host: config.gatewayHost, port: config.gatewayPort }, start)
+  const stopListening = await store.listen(CANCEL_CHANNEL, (fingerprint) => void worker.cancelHere(fingerprint))
+  return {
+    port: worker.port,
+    setTlsIdentity: (identity) => worker.setTlsIdentity(identity),
+    async drain(timeoutMs) {
+      await worker.drain(timeoutMs)
+      await stopListening()
+      domains.close()
+      await audit.close()
+      await shared.close()
+    },
+  }
+}
