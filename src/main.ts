@@ -1,15 +1,52 @@
-/** Entry point of `postern`: server commands go to server/, everything else is a client of our HTTP API. */
-import { reportFailure, runCli } from './cli/run-cli.ts'
-import { isServerCommand } from './cli/server-commands.ts'
+/**
+ * Entry point of `postern`: server commands go to server/, everything else is a client of our HTTP API. Each side is loaded
+ * only when it is asked for: a gateway worker holds no command line, and a command line no server.
+ */
+import { reportFailure } from './cli/report-failure.ts'
+import { isServerCommand, serverCommandHelp, type ServerCommand } from './cli/server-commands.ts'
 import { processTerminal } from './cli/terminal.ts'
+import type { Config } from './config/parse-config.ts'
 
 const argv = process.argv.slice(2)
+// oxlint-disable-next-line node/no-process-env -- read by config/ and the CLI, to which it is handed
+const environment = process.env
 const terminal = processTerminal()
 
-// Whoever reads us may stop early (`postern audit list | head`): that is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0)
-  throw error
-})
+async function runClient(): Promise<number> {
+  // Whoever reads the answer may stop early (`postern audit list | head`): that is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0)
+    throw error
+  })
+  const { runCli } = await import('./cli/run-cli.ts')
+  return runCli(argv, environment, terminal)
+}
 
-process.exitCode = await runCli(argv, process.env, terminal)
+async function runServer(command: ServerCommand, flags: readonly string[]): Promise<void> {
+  if (flags.includes('--help') || flags.includes('-h')) return terminal.print(serverCommandHelp(command).trimEnd())
+  switch (command) {
+    case 'serve':
+      return (await import('./server/serve.ts')).serve(await readConfig(flags))
+    case 'demo':
+      return (await import('./server/demo.ts')).demo(await readConfig(flags))
+    case 'migrate':
+      return (await import('./server/migrate-command.ts')).migrateCommand(await readConfig(flags))
+    case 'control':
+      return (await import('./server/run-control.ts')).control()
+    case 'gateway':
+      return (await import('./server/run-gateway.ts')).gateway()
+  }
+}
+
+async function readConfig(flags: readonly string[]): Promise<Config> {
+  const { parseConfig } = await import('./config/parse-config.ts')
+  return parseConfig({ argv: flags, environment, cwd: process.cwd() }).config
+}
+
+const [command, ...flags] = argv
+try {
+  if (isServerCommand(command)) await runServer(command, flags)
+  else process.exitCode = await runClient()
+} catch (thrown) {
+  process.exitCode = reportFailure(thrown, environment, terminal)
+}

@@ -49,7 +49,7 @@ export class ApiClient {
       if (value !== undefined) query.set(name, String(value))
     return sendRequest(this.endpoint, {
       method: call.method,
-      path: query.size === 0 ? call.path : `${call.path}?${query}`,
+      path: query.size === 0 ? call.path : `${call.path}?${query.toString()}`,
       headers: {
         accept: 'application/json',
         authorization: `Bearer ${accessToken.reveal()}`,

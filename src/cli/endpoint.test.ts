@@ -31,7 +31,7 @@ describe('--host', () => {
   test.each(['', 'ftp://x.test', 'https://', 'https://x.test/path', 'https://x.test/?q', 'a b'])(
     '%j is refused',
     (host) => {
-      expect(() => parseOrigin(host)).toThrow()
+      expect(() => parseOrigin(host)).toThrow(/--host/)
     },
   )
 

@@ -9,7 +9,6 @@ export const ENVIRONMENT = {
   POSTERN_GATEWAY_CA_FILE: 'Certificate authority of the gateway, as --gateway-ca-file of `postern psql`.',
   POSTERN_DEBUG: '1 shows the cause and the stack of a failure.',
   XDG_CONFIG_HOME: 'Where the stored sign-in lies: $XDG_CONFIG_HOME/postern, else ~/.config/postern.',
-  NO_COLOR: 'Anything: no colours (they are only ever used on a terminal).',
 } as const
 
 /** Variables of the process, as given by main.ts: nothing else in the CLI reads them from the process. */

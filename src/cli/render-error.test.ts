@@ -37,7 +37,7 @@ describe('a failure', () => {
   })
 
   test('shows its cause and stack for POSTERN_DEBUG, and no secret', () => {
-    const cause = new Error(`inner ${new Secret('hunter2')}`)
+    const cause = new Error(`inner ${String(new Secret('hunter2'))}`)
     const text = renderDebug(new CliError('internal', 'outer', { cause }))
     expect(text).toMatch(/outer[\s\S]*caused by [\s\S]*inner \[secret\]/)
     expect(text).not.toContain('hunter2')

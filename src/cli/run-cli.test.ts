@@ -47,10 +47,10 @@ async function servicePrincipalAt(script: Script) {
     POSTERN_CLIENT_SECRET: 'hush/hush',
     XDG_CONFIG_HOME: folder,
   }
-  return { server, environment, run: (argv: readonly string[], options = {}) => run(argv, environment, options) }
+  return { server, environment, run: (argv: readonly string[], options = {}) => runAt(argv, environment, options) }
 }
 
-async function run(
+async function runAt(
   argv: readonly string[],
   environment: Record<string, string>,
   options: Parameters<typeof recordedTerminal>[0] = {},
@@ -65,7 +65,7 @@ describe('signing in', () => {
     const server = await startScriptedControlPlane({ 'POST /oidc/v1/token': granted, 'GET /v1/me': { body: me } })
     stops.push(server.stop)
     const environment = { POSTERN_HOST: server.origin, XDG_CONFIG_HOME: folder }
-    const login = await run(['login', '--email', 'ann@example.test', '--password-file', '-'], environment, {
+    const login = await runAt(['login', '--email', 'ann@example.test', '--password-file', '-'], environment, {
       typed: 'p&ss wörd\n',
     })
     expect(login).toMatchObject({ status: 0, output: '' })
@@ -77,11 +77,11 @@ describe('signing in', () => {
       password: 'p&ss wörd',
       scope: 'all-apis',
     })
-    expect((await run(['whoami'], environment)).output).toMatch(/^Name: +ann@example\.test$/m)
+    expect((await runAt(['whoami'], environment)).output).toMatch(/^Name: +ann@example\.test$/m)
     expect(server.requests[1]?.headers.authorization).toBe('Bearer access-1')
-    expect((await run(['token'], environment)).output).toBe('access-1')
-    expect((await run(['logout'], environment)).status).toBe(0)
-    expect(await run(['whoami'], environment)).toMatchObject({ status: 3 })
+    expect((await runAt(['token'], environment)).output).toBe('access-1')
+    expect((await runAt(['logout'], environment)).status).toBe(0)
+    expect(await runAt(['whoami'], environment)).toMatchObject({ status: 3 })
   })
 
   test('a wrong password says so, in one line, and stores nothing', async () => {
@@ -89,7 +89,7 @@ describe('signing in', () => {
     const server = await startScriptedControlPlane({ 'POST /oidc/v1/token': refusal })
     stops.push(server.stop)
     const environment = { POSTERN_HOST: server.origin, XDG_CONFIG_HOME: folder }
-    const login = await run(['login', '--email', 'ann@example.test', '--password-file', '-'], environment, {
+    const login = await runAt(['login', '--email', 'ann@example.test', '--password-file', '-'], environment, {
       typed: 'wrong',
     })
     expect(login.status).toBe(3)
@@ -104,9 +104,9 @@ describe('signing in', () => {
     })
     stops.push(server.stop)
     const environment = { POSTERN_HOST: server.origin, XDG_CONFIG_HOME: folder }
-    await run(['login', '--email', 'ann@example.test', '--password-file', '-'], environment, { typed: 'x' })
+    await runAt(['login', '--email', 'ann@example.test', '--password-file', '-'], environment, { typed: 'x' })
     await new Promise((resolve) => setTimeout(resolve, 5))
-    const { status, notes } = await run(['whoami'], environment)
+    const { status, notes } = await runAt(['whoami'], environment)
     expect(status).toBe(3)
     expect(notes).toMatch(/the sign-in of ann@example\.test at .* has expired\. Run `postern login --host/)
     expect(server.requests).toHaveLength(1)
@@ -124,7 +124,7 @@ describe('a service principal', () => {
   test('may keep its secret in a file', async () => {
     const { server, environment } = await servicePrincipalAt({ 'GET /v1/me': { body: me } })
     await writeFile(join(folder, 'secret'), 'from-file\n')
-    await run(['whoami'], { ...environment, POSTERN_CLIENT_SECRET_FILE: join(folder, 'secret') })
+    await runAt(['whoami'], { ...environment, POSTERN_CLIENT_SECRET_FILE: join(folder, 'secret') })
     expect(server.requests[0]?.headers.authorization).toBe(`Basic ${btoa('client%3A1:from-file')}`)
   })
 
@@ -140,7 +140,7 @@ describe('secrets', () => {
   test.each(['--password', '--password=hunter2', '--client-secret', '--token=x'])(
     '%s is refused as an argument',
     async (argument) => {
-      const { status, notes } = await run(['login', '--email', 'a@example.test', argument, 'hunter2'], {})
+      const { status, notes } = await runAt(['login', '--email', 'a@example.test', argument, 'hunter2'], {})
       expect(status).toBe(2)
       expect(notes).toMatch(/is not taken: arguments show in the list of processes/)
       expect(notes).not.toContain('hunter2')
@@ -367,7 +367,7 @@ describe('a mistake on the command line', () => {
     [['audit', 'list', '--outcome', 'maybe'], /^postern: .*Allowed choices are allowed, denied, failed\./],
     [['instance', 'list', '--nope'], /^postern: unknown option '--nope'\./],
   ])('%j is one line and status 2', async (argv, expected) => {
-    const { status, notes, output } = await run(argv, {})
+    const { status, notes, output } = await runAt(argv, {})
     expect(status).toBe(2)
     expect(notes).toMatch(expected)
     expect(notes.split('\n')).toHaveLength(2)
@@ -386,7 +386,7 @@ describe('a mistake on the command line', () => {
   })
 
   test('of the server configuration shows every mistake on a line of its own', async () => {
-    const { status, notes } = await run(['config', 'print', '--http-port', 'x', '--gateway-port', 'y'], {})
+    const { status, notes } = await runAt(['config', 'print', '--http-port', 'x', '--gateway-port', 'y'], {})
     expect(status).toBe(2)
     expect(notes).toMatch(/2 mistakes:\n {2}--http-port: .*\n {2}--gateway-port: /)
   })
@@ -396,7 +396,7 @@ test('`config print` hides secrets', async () => {
   const masterKey = Buffer.alloc(32, 7).toString('base64')
   const environment = { POSTERN_STORE_URL: 'postgres://u:hunter2@db.example.test/x', POSTERN_MASTER_KEY: masterKey }
   for (const format of ['table', 'json']) {
-    const { status, output } = await run(['config', 'print', '-o', format], environment)
+    const { status, output } = await runAt(['config', 'print', '-o', format], environment)
     expect(status).toBe(0)
     expect(output).toContain('[secret]')
     expect(output).not.toContain('hunter2')

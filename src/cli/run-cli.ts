@@ -6,7 +6,8 @@ import { DEFAULT_HOST } from './endpoint.ts'
 import type { Environment } from './environment.ts'
 import { exitCode } from './exit-code.ts'
 import { buildProgram, type GlobalOptions } from './program.ts'
-import { renderDebug, renderError } from './render-error.ts'
+import { renderError } from './render-error.ts'
+import { reportFailure } from './report-failure.ts'
 import type { Terminal } from './terminal.ts'
 
 /**
@@ -29,14 +30,6 @@ export async function runCli(argv: readonly string[], environment: Environment, 
       ? explainUsage(program, thrown, terminal)
       : reportFailure(thrown, environment, terminal)
   }
-}
-
-/** Shows a failure, of a client command or of a server that did not start, and returns the exit status. */
-export function reportFailure(thrown: unknown, environment: Environment, terminal: Terminal): number {
-  const { text, status } = renderError(thrown)
-  terminal.note(text)
-  if (environment['POSTERN_DEBUG'] === '1') terminal.note(renderDebug(thrown))
-  return status
 }
 
 function sharedOptions(

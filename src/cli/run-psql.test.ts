@@ -45,7 +45,7 @@ describe('psql', () => {
     expect(seen).toMatch(/^PGPASSWORD=eyJ\.db$/m)
     expect(seen).toMatch(/^arguments: -c select 1$/m)
     expect(seen).not.toMatch(/192\.0\.2\.1|PGSERVICE|hush/)
-    expect(process.env['PGPASSWORD']).toBeUndefined()
+    expect(cli.environment).not.toHaveProperty('PGPASSWORD')
   })
 
   test('ends with the status of psql', async () => {

@@ -4,8 +4,8 @@ import { optionsHelp } from '../config/options-help.ts'
 export const SERVER_COMMANDS = {
   serve: 'Run everything: control plane, gateway, metadata store',
   demo: 'Run everything with a sample database to try',
-  control: 'Run the control plane alone',
-  gateway: 'Run one gateway worker alone',
+  control: 'The control plane; `postern serve` starts it',
+  gateway: 'A gateway worker; `postern serve` starts it',
   migrate: 'Bring the metadata store up to date, then end',
 } as const
 

@@ -21,7 +21,7 @@ export interface Grant {
 }
 
 /** The control plane that the options, the environment and a stored sign-in name. */
-export async function endpointOf(cli: Cli): Promise<Endpoint> {
+async function endpointOf(cli: Cli): Promise<Endpoint> {
   const endpoint = await resolveEndpoint(cli.host, cli.caFile)
   if (cli.caFile !== undefined) return endpoint
   const session = await readSession(cli.environment, endpoint.origin)

@@ -39,7 +39,7 @@ describe('a table', () => {
   test('a name with escape sequences or line breaks cannot steer the terminal', () => {
     const items = [{ name: 'a\u001b[2J\u001b]0;owned\u0007', note: 'first\nsecond\u202egnp' }]
     const text = renderTable(items, columns)
-    expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u202e]/)
+    expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\u202e]/u)
     expect(text.split('\n')).toHaveLength(2)
     expect(text).toContain('a\\u001b[2J')
   })

@@ -27,7 +27,7 @@ export function processTerminal(): Terminal {
   return {
     stdin,
     columns: stdout.isTTY ? stdout.columns || 80 : undefined,
-    isInteractive: Boolean(stdin.isTTY && stderr.isTTY),
+    isInteractive: stdin.isTTY && stderr.isTTY,
     print: (line) => void stdout.write(`${line}\n`),
     note: (line) => void stderr.write(`${line}\n`),
     write: (text) => void stderr.write(text),

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Cli } from './cli.ts'
 
-/** What a file under commands/<noun>/ exports: one verb of the command line. */
+/** One verb of the command line: what each file under commands/ exports as `verb`. */
 export interface Verb {
   /** Name and positional arguments as commander writes them: `get <instance>`. */
   readonly usage: string

@@ -1,9 +1,9 @@
-import { createServer, type IncomingHttpHeaders } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 
 /** One request as it arrived. */
-export interface ReceivedRequest {
+interface ReceivedRequest {
   readonly method: string
   /** As sent: still encoded. */
   readonly url: string
@@ -27,7 +27,7 @@ export type Script = Readonly<Record<string, ScriptedAnswer | readonly ScriptedA
 export async function startScriptedControlPlane(script: Script, tls?: { readonly key: string; readonly cert: string }) {
   const requests: ReceivedRequest[] = []
   const timesAnswered = new Map<string, number>()
-  const listener: Parameters<typeof createServer>[1] = async (request, response) => {
+  const answerRequest = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
     const { method = '', url = '', headers } = request
@@ -43,9 +43,10 @@ export async function startScriptedControlPlane(script: Script, tls?: { readonly
       'content-type': isText ? 'text/html' : 'application/json',
       ...answer.headers,
     })
-    if (answer.manner === 'stalled') return void response.write('{"half":')
-    response.end(isText ? answer.body : answer.body === undefined ? undefined : JSON.stringify(answer.body))
+    if (answer.manner === 'stalled') response.write('{"half":')
+    else response.end(isText ? answer.body : answer.body === undefined ? undefined : JSON.stringify(answer.body))
   }
+  const listener = (request: IncomingMessage, response: ServerResponse) => void answerRequest(request, response)
   const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
@@ -53,7 +54,7 @@ export async function startScriptedControlPlane(script: Script, tls?: { readonly
     requests,
     port,
     origin: `${tls === undefined ? 'http' : 'https'}://localhost:${port}`,
-    async stop() {
+    stop: async () => {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
     },

@@ -7,11 +7,16 @@ import { shownTime, showDone } from '../output.ts'
 import { readSecret } from '../read-secret.ts'
 import { grantByPassword } from '../sign-in.ts'
 import { writeSession } from '../session.ts'
+import type { Verb } from '../verb.ts'
 
-export const usage = 'login'
-export const summary = 'Sign in with e-mail and password'
+export const verb: Verb = {
+  usage: 'login',
+  summary: 'Sign in with e-mail and password',
+  define,
+  run,
+}
 
-export function define(command: Command): void {
+function define(command: Command): void {
   command
     .requiredOption('--email <address>', 'who signs in')
     .option('--password-file <file>', 'file that holds the password, or - for standard input; default: asked for')
@@ -22,7 +27,7 @@ interface Options {
   readonly passwordFile?: string
 }
 
-export async function run(cli: Cli, { email, passwordFile }: Options): Promise<void> {
+async function run(cli: Cli, { email, passwordFile }: Options): Promise<void> {
   const endpoint = await resolveEndpoint(cli.host, cli.caFile)
   const password = await readSecret(
     cli.terminal,

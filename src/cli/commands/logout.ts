@@ -2,11 +2,15 @@ import type { Cli } from '../cli.ts'
 import { parseOrigin } from '../endpoint.ts'
 import { showDone } from '../output.ts'
 import { deleteSession } from '../session.ts'
+import type { Verb } from '../verb.ts'
 
-export const usage = 'logout'
-export const summary = 'Forget the stored sign-in'
+export const verb: Verb = {
+  usage: 'logout',
+  summary: 'Forget the stored sign-in',
+  run,
+}
 
-export async function run(cli: Cli): Promise<void> {
+async function run(cli: Cli): Promise<void> {
   const origin = parseOrigin(cli.host)
   const signedOut = await deleteSession(cli.environment, origin)
   showDone(

@@ -9,11 +9,16 @@ import { generateDatabaseCredential } from '../database-credential.ts'
 import { runPsql } from '../run-psql.ts'
 import { readTextFile } from '../read-secret.ts'
 import { signedIn } from '../sign-in.ts'
+import type { Verb } from '../verb.ts'
 
-export const usage = 'psql <instance> [psql-arguments...]'
-export const summary = 'Open psql on an instance with a fresh credential'
+export const verb: Verb = {
+  usage: 'psql <instance> [psql-arguments...]',
+  summary: 'Open psql on an instance with a fresh credential',
+  define,
+  run,
+}
 
-export function define(command: Command): void {
+function define(command: Command): void {
   command
     .option('--role <name>', 'Postgres role to log in as (default: your own name)')
     .option('--database <name>', 'database (default: the default database of the instance)')
@@ -27,7 +32,7 @@ interface Options {
   readonly gatewayCaFile?: string
 }
 
-export async function run(cli: Cli, name: string, psqlArguments: readonly string[], options: Options): Promise<number> {
+async function run(cli: Cli, name: string, psqlArguments: readonly string[], options: Options): Promise<number> {
   const caFile =
     options.gatewayCaFile || cli.environment['POSTERN_GATEWAY_CA_FILE'] || cli.environment['PGSSLROOTCERT'] || undefined
   if (caFile !== undefined && caFile !== 'system') await readTextFile(caFile, '--gateway-ca-file')

@@ -2,11 +2,15 @@ import { Me } from '../../contract/service-principals.ts'
 import type { Cli } from '../cli.ts'
 import { showItem } from '../output.ts'
 import { signedIn } from '../sign-in.ts'
+import type { Verb } from '../verb.ts'
 
-export const usage = 'whoami'
-export const summary = 'Show who the commands act as'
+export const verb: Verb = {
+  usage: 'whoami',
+  summary: 'Show who the commands act as',
+  run,
+}
 
-export async function run(cli: Cli): Promise<void> {
+async function run(cli: Cli): Promise<void> {
   const api = await signedIn(cli)
   const me = await api.call({ method: 'GET', path: '/v1/me', answer: Me })
   showItem(cli, me, [

@@ -1,5 +1,5 @@
 import type { Noun } from '../../verb.ts'
-import * as list from './list.ts'
+import { verb as list } from './list.ts'
 
 export const audit: Noun = {
   name: 'audit',

@@ -6,11 +6,16 @@ import { showList, shownTime } from '../../output.ts'
 import { readPages } from '../../read-pages.ts'
 import { signedIn } from '../../sign-in.ts'
 import type { Column } from '../../table.ts'
+import type { Verb } from '../../verb.ts'
 
-export const usage = 'list'
-export const summary = 'List audit events, newest first'
+export const verb: Verb = {
+  usage: 'list',
+  summary: 'List audit events, newest first',
+  define,
+  run,
+}
 
-export function define(command: Command): void {
+function define(command: Command): void {
   command
     .option('--action <action>', 'exactly this action, such as login or credential.issue')
     .addOption(new Option('--outcome <outcome>', 'how it ended').choices(['allowed', 'denied', 'failed']))
@@ -41,7 +46,7 @@ const columns: readonly Column<AuditEvent>[] = [
   { title: 'TARGET', text: (event) => event.target.name ?? event.target.id },
 ]
 
-export async function run(cli: Cli, { limit, since, until, ...exact }: Options): Promise<void> {
+async function run(cli: Cli, { limit, since, until, ...exact }: Options): Promise<void> {
   const now = cli.clock.now()
   const filters = {
     ...exact,

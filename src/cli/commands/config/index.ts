@@ -1,5 +1,5 @@
 import type { Noun } from '../../verb.ts'
-import * as print from './print.ts'
+import { verb as print } from './print.ts'
 
 export const config: Noun = {
   name: 'config',

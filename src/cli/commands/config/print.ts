@@ -3,15 +3,20 @@ import { parseConfig } from '../../../config/parse-config.ts'
 import { configLines, printConfig } from '../../../config/print-config.ts'
 import type { Cli } from '../../cli.ts'
 import { showJson } from '../../output.ts'
+import type { Verb } from '../../verb.ts'
 
-export const usage = 'print [options-of-serve...]'
-export const summary = 'Print what `postern serve` would be told here, and by what; secrets are hidden'
+export const verb: Verb = {
+  usage: 'print [options-of-serve...]',
+  summary: 'Print what `postern serve` would be told here, and by what; secrets are hidden',
+  define,
+  run,
+}
 
-export function define(command: Command): void {
+function define(command: Command): void {
   command.allowUnknownOption()
 }
 
-export async function run(cli: Cli, argv: readonly string[]): Promise<void> {
+async function run(cli: Cli, argv: readonly string[]): Promise<void> {
   const parsed = parseConfig({ argv, environment: cli.environment, cwd: process.cwd() })
   if (cli.output === 'json') showJson(cli, configLines(parsed))
   else cli.terminal.print(printConfig(parsed).trimEnd())

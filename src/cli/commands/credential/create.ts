@@ -4,11 +4,16 @@ import type { Cli } from '../../cli.ts'
 import { generateDatabaseCredential } from '../../database-credential.ts'
 import { showJson, shownTime } from '../../output.ts'
 import { signedIn } from '../../sign-in.ts'
+import type { Verb } from '../../verb.ts'
 
-export const usage = 'create <instances...>'
-export const summary = 'Get a database credential: a one-hour password for one to ten instances'
+export const verb: Verb = {
+  usage: 'create <instances...>',
+  summary: 'Get a database credential: a one-hour password for one to ten instances',
+  define,
+  run,
+}
 
-export function define(command: Command): void {
+function define(command: Command): void {
   command
     .option('--request-id <id>', 'kept in the audit record (default: a random one)')
     .addHelpText(
@@ -18,7 +23,7 @@ export function define(command: Command): void {
 }
 
 /** The credential alone goes to standard output, so that it can be put into PGPASSWORD. */
-export async function run(
+async function run(
   cli: Cli,
   instances: readonly string[],
   { requestId }: { readonly requestId?: string },

@@ -1,5 +1,5 @@
 import type { Noun } from '../../verb.ts'
-import * as create from './create.ts'
+import { verb as create } from './create.ts'
 
 export const credential: Noun = {
   name: 'credential',

@@ -5,11 +5,16 @@ import { generateDatabaseCredential } from '../../database-credential.ts'
 import { showJson } from '../../output.ts'
 import { readTextFile } from '../../read-secret.ts'
 import { signedIn } from '../../sign-in.ts'
+import type { Verb } from '../../verb.ts'
 
-export const usage = 'generate-database-credential'
-export const summary = 'Get a database credential, with the options and the answer of the Databricks CLI'
+export const verb: Verb = {
+  usage: 'generate-database-credential',
+  summary: 'Get a database credential, with the options and the answer of the Databricks CLI',
+  define,
+  run,
+}
 
-export function define(command: Command): void {
+function define(command: Command): void {
   command
     .option('--request-id <id>', 'kept in the audit record')
     .requiredOption('--json <json>', 'the request, or @FILE that holds it: {"instance_names": ["sample"]}')
@@ -21,7 +26,7 @@ interface Options {
 }
 
 /** Prints JSON whatever --output says: scripts written for the Databricks CLI parse it. */
-export async function run(cli: Cli, { requestId, json }: Options): Promise<void> {
+async function run(cli: Cli, { requestId, json }: Options): Promise<void> {
   const request = parseRequest(json.startsWith('@') ? await readTextFile(json.slice(1), '--json') : json)
   const api = await signedIn(cli)
   const body = requestId === undefined ? request : { ...request, request_id: requestId }

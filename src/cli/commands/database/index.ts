@@ -1,5 +1,5 @@
 import type { Noun } from '../../verb.ts'
-import * as generateDatabaseCredential from './generate-database-credential.ts'
+import { verb as generateDatabaseCredential } from './generate-database-credential.ts'
 
 export const database: Noun = {
   name: 'database',

@@ -9,11 +9,16 @@ import { waitForInstance } from '../../wait-for-instance.ts'
 import { defineDataSourceOptions, readDataSourceOptions, type DataSourceOptions } from './data-source-options.ts'
 import { instanceFields } from './instance-fields.ts'
 import { showConnectionReport } from './show-connection-report.ts'
+import type { Verb } from '../../verb.ts'
 
-export const usage = 'create <instance>'
-export const summary = 'Register an external Postgres, or make one that Postern runs itself'
+export const verb: Verb = {
+  usage: 'create <instance>',
+  summary: 'Register an external Postgres, or make one that Postern runs itself',
+  define,
+  run,
+}
 
-export function define(command: Command): void {
+function define(command: Command): void {
   command.option('--managed', 'a Postgres that Postern runs itself; takes no data source')
   defineDataSourceOptions(command)
   command
@@ -30,7 +35,7 @@ interface Options extends DataSourceOptions {
 /** The server tests the data source before it stores it: name, TCP, TLS, login and privileges, each with its own limit. */
 const connectionTestTimeoutMs = 120_000
 
-export async function run(cli: Cli, name: string, options: Options): Promise<number | void> {
+async function run(cli: Cli, name: string, options: Options): Promise<number | void> {
   const api = await signedIn(cli)
   const body = options.managed ? managed(name, options) : await external(cli, name, options)
   const create = { method: 'POST', path: '/v1/instances', body, timeoutMs: connectionTestTimeoutMs } as const

@@ -5,15 +5,20 @@ import type { Cli } from '../../cli.ts'
 import { showDone } from '../../output.ts'
 import { confirm } from '../../prompt.ts'
 import { signedIn } from '../../sign-in.ts'
+import type { Verb } from '../../verb.ts'
 
-export const usage = 'delete <instance>'
-export const summary = 'Delete an instance; a managed one with all its data'
+export const verb: Verb = {
+  usage: 'delete <instance>',
+  summary: 'Delete an instance; a managed one with all its data',
+  define,
+  run,
+}
 
-export function define(command: Command): void {
+function define(command: Command): void {
   command.option('--yes', 'do not ask')
 }
 
-export async function run(cli: Cli, name: string, { yes }: { readonly yes?: true }): Promise<void> {
+async function run(cli: Cli, name: string, { yes }: { readonly yes?: true }): Promise<void> {
   const api = await signedIn(cli)
   if (!yes) await confirm(cli.terminal, `Delete instance ${name}, its bindings and, if it is managed, its data?`)
   const answer = await api.call({

@@ -1,11 +1,11 @@
 import type { Noun } from '../../verb.ts'
-import * as create from './create.ts'
-import * as remove from './delete.ts'
-import * as get from './get.ts'
-import * as list from './list.ts'
-import * as start from './start.ts'
-import * as stop from './stop.ts'
-import * as update from './update.ts'
+import { verb as create } from './create.ts'
+import { verb as remove } from './delete.ts'
+import { verb as get } from './get.ts'
+import { verb as list } from './list.ts'
+import { verb as start } from './start.ts'
+import { verb as stop } from './stop.ts'
+import { verb as update } from './update.ts'
 
 export const instance: Noun = {
   name: 'instance',

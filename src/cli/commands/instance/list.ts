@@ -6,11 +6,16 @@ import { showList } from '../../output.ts'
 import { readPages } from '../../read-pages.ts'
 import { signedIn } from '../../sign-in.ts'
 import type { Column } from '../../table.ts'
+import type { Verb } from '../../verb.ts'
 
-export const usage = 'list'
-export const summary = 'List the instances of the workspace'
+export const verb: Verb = {
+  usage: 'list',
+  summary: 'List the instances of the workspace',
+  define,
+  run,
+}
 
-export function define(command: Command): void {
+function define(command: Command): void {
   command.option('--filter <text>', 'only those whose name contains the text').addOption(limitOption())
 }
 
@@ -27,7 +32,7 @@ const columns: readonly Column<Instance>[] = [
   { title: 'GATEWAY', text: (instance) => `${instance.gatewayHost}:${instance.gatewayPort}` },
 ]
 
-export async function run(cli: Cli, { filter, limit }: Options): Promise<void> {
+async function run(cli: Cli, { filter, limit }: Options): Promise<void> {
   const api = await signedIn(cli)
   const instances = await readPages(limit, async (page) => {
     const list = await api.call({

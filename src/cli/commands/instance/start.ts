@@ -6,15 +6,20 @@ import { showItem } from '../../output.ts'
 import { signedIn } from '../../sign-in.ts'
 import { waitForInstance } from '../../wait-for-instance.ts'
 import { instanceFields } from './instance-fields.ts'
+import type { Verb } from '../../verb.ts'
 
-export const usage = 'start <instance>'
-export const summary = 'Start a managed instance'
+export const verb: Verb = {
+  usage: 'start <instance>',
+  summary: 'Start a managed instance',
+  define,
+  run,
+}
 
-export function define(command: Command): void {
+function define(command: Command): void {
   command.option('--wait', 'wait until the instance is AVAILABLE')
 }
 
-export async function run(cli: Cli, name: string, { wait }: { readonly wait?: true }): Promise<void> {
+async function run(cli: Cli, name: string, { wait }: { readonly wait?: true }): Promise<void> {
   const api = await signedIn(cli)
   const answer = await api.call({ method: 'POST', path: path`/v1/instances/${name}:start`, body: {}, answer: Instance })
   const instance = wait ? await waitForInstance(cli, api, name, 'AVAILABLE') : answer

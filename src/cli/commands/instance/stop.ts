@@ -6,15 +6,20 @@ import { showItem } from '../../output.ts'
 import { signedIn } from '../../sign-in.ts'
 import { waitForInstance } from '../../wait-for-instance.ts'
 import { instanceFields } from './instance-fields.ts'
+import type { Verb } from '../../verb.ts'
 
-export const usage = 'stop <instance>'
-export const summary = 'Stop a managed instance; its sessions end, its data stays'
+export const verb: Verb = {
+  usage: 'stop <instance>',
+  summary: 'Stop a managed instance; its sessions end, its data stays',
+  define,
+  run,
+}
 
-export function define(command: Command): void {
+function define(command: Command): void {
   command.option('--wait', 'wait until the instance is STOPPED')
 }
 
-export async function run(cli: Cli, name: string, { wait }: { readonly wait?: true }): Promise<void> {
+async function run(cli: Cli, name: string, { wait }: { readonly wait?: true }): Promise<void> {
   const api = await signedIn(cli)
   const answer = await api.call({ method: 'POST', path: path`/v1/instances/${name}:stop`, body: {}, answer: Instance })
   const instance = wait ? await waitForInstance(cli, api, name, 'STOPPED') : answer

@@ -8,11 +8,16 @@ import { readSecret } from '../../read-secret.ts'
 import { signedIn } from '../../sign-in.ts'
 import { defineDataSourceOptions, readDataSourceOptions, type DataSourceOptions } from './data-source-options.ts'
 import { instanceFields } from './instance-fields.ts'
+import type { Verb } from '../../verb.ts'
 
-export const usage = 'update <instance>'
-export const summary = 'Change an instance; options that are not given stay as they are'
+export const verb: Verb = {
+  usage: 'update <instance>',
+  summary: 'Change an instance; options that are not given stay as they are',
+  define,
+  run,
+}
 
-export function define(command: Command): void {
+function define(command: Command): void {
   defineDataSourceOptions(command)
   command
     .option('--ask-password', 'ask for a new password of the data source')
@@ -32,7 +37,7 @@ interface Options extends DataSourceOptions {
   readonly etag?: string
 }
 
-export async function run(cli: Cli, name: string, options: Options): Promise<void> {
+async function run(cli: Cli, name: string, options: Options): Promise<void> {
   const api = await signedIn(cli)
   const adminDataSource = withoutUndefined({
     ...(await readDataSourceOptions(options)),

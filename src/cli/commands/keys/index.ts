@@ -1,6 +1,6 @@
 import type { Noun } from '../../verb.ts'
-import * as list from './list.ts'
-import * as rotate from './rotate.ts'
+import { verb as list } from './list.ts'
+import { verb as rotate } from './rotate.ts'
 
 export const keys: Noun = {
   name: 'keys',

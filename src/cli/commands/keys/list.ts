@@ -3,11 +3,15 @@ import type { Cli } from '../../cli.ts'
 import { showList } from '../../output.ts'
 import { signedIn } from '../../sign-in.ts'
 import { keyColumns } from './key-columns.ts'
+import type { Verb } from '../../verb.ts'
 
-export const usage = 'list'
-export const summary = 'List the signing keys: next, current, previous'
+export const verb: Verb = {
+  usage: 'list',
+  summary: 'List the signing keys: next, current, previous',
+  run,
+}
 
-export async function run(cli: Cli): Promise<void> {
+async function run(cli: Cli): Promise<void> {
   const api = await signedIn(cli)
   const { keys } = await api.call({ method: 'GET', path: '/v1/keys', answer: SigningKeyList })
   showList(cli, keys, keyColumns, 'There are no signing keys.')

@@ -6,11 +6,16 @@ import { CliError } from '../../cli-error.ts'
 import { showItem } from '../../output.ts'
 import { signedIn } from '../../sign-in.ts'
 import { postgresRoleFields } from './postgres-role-fields.ts'
+import type { Verb } from '../../verb.ts'
 
-export const usage = 'bind <instance>'
-export const summary = 'Make a Postgres role on an instance that a principal logs in as'
+export const verb: Verb = {
+  usage: 'bind <instance>',
+  summary: 'Make a Postgres role on an instance that a principal logs in as',
+  define,
+  run,
+}
 
-export function define(command: Command): void {
+function define(command: Command): void {
   command
     .option('--user <email>', 'the principal: a user')
     .option('--service-principal <client-id>', 'the principal: a service principal')
@@ -35,7 +40,7 @@ interface Options {
   readonly administrator?: true
 }
 
-export async function run(cli: Cli, instance: string, options: Options): Promise<void> {
+async function run(cli: Cli, instance: string, options: Options): Promise<void> {
   const principal = principalOf(options)
   const api = await signedIn(cli)
   const body = {

@@ -4,11 +4,15 @@ import type { Cli } from '../../cli.ts'
 import { showItem } from '../../output.ts'
 import { signedIn } from '../../sign-in.ts'
 import { postgresRoleFields } from './postgres-role-fields.ts'
+import type { Verb } from '../../verb.ts'
 
-export const usage = 'get <instance> <role-name>'
-export const summary = 'Show one bound Postgres role'
+export const verb: Verb = {
+  usage: 'get <instance> <role-name>',
+  summary: 'Show one bound Postgres role',
+  run,
+}
 
-export async function run(cli: Cli, instance: string, roleName: string): Promise<void> {
+async function run(cli: Cli, instance: string, roleName: string): Promise<void> {
   const api = await signedIn(cli)
   const role = await api.call({
     method: 'GET',

@@ -1,9 +1,9 @@
 import type { Noun } from '../../verb.ts'
-import * as bind from './bind.ts'
-import * as get from './get.ts'
-import * as list from './list.ts'
-import * as repair from './repair.ts'
-import * as unbind from './unbind.ts'
+import { verb as bind } from './bind.ts'
+import { verb as get } from './get.ts'
+import { verb as list } from './list.ts'
+import { verb as repair } from './repair.ts'
+import { verb as unbind } from './unbind.ts'
 
 export const role: Noun = {
   name: 'role',

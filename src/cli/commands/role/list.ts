@@ -8,11 +8,16 @@ import { readPages } from '../../read-pages.ts'
 import { signedIn } from '../../sign-in.ts'
 import type { Column } from '../../table.ts'
 import { attributesText } from './postgres-role-fields.ts'
+import type { Verb } from '../../verb.ts'
 
-export const usage = 'list <instance>'
-export const summary = 'List the bound Postgres roles of an instance'
+export const verb: Verb = {
+  usage: 'list <instance>',
+  summary: 'List the bound Postgres roles of an instance',
+  define,
+  run,
+}
 
-export function define(command: Command): void {
+function define(command: Command): void {
   command.addOption(limitOption())
 }
 
@@ -24,7 +29,7 @@ const columns: readonly Column<PostgresRole>[] = [
   { title: 'ADMIN', text: (role) => (role.administrator ? 'yes' : 'no') },
 ]
 
-export async function run(cli: Cli, instance: string, { limit }: { readonly limit?: number }): Promise<void> {
+async function run(cli: Cli, instance: string, { limit }: { readonly limit?: number }): Promise<void> {
   const api = await signedIn(cli)
   const roles = await readPages(limit, async (query) => {
     const list = await api.call({

@@ -3,9 +3,13 @@ import { path } from '../../api-client.ts'
 import type { Cli } from '../../cli.ts'
 import { showDone } from '../../output.ts'
 import { signedIn } from '../../sign-in.ts'
+import type { Verb } from '../../verb.ts'
 
-export const usage = 'repair <instance> <role-name>'
-export const summary = 'Put a Postgres role that was changed on the database back as it was bound'
+export const verb: Verb = {
+  usage: 'repair <instance> <role-name>',
+  summary: 'Put a Postgres role that was changed on the database back as it was bound',
+  run,
+}
 
 const findingTexts = {
   role_missing: 'it had been dropped',
@@ -14,7 +18,7 @@ const findingTexts = {
   membership_missing: 'a membership was missing',
 } as const
 
-export async function run(cli: Cli, instance: string, roleName: string): Promise<void> {
+async function run(cli: Cli, instance: string, roleName: string): Promise<void> {
   const api = await signedIn(cli)
   const repair = await api.call({
     method: 'POST',

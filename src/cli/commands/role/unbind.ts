@@ -5,20 +5,20 @@ import type { Cli } from '../../cli.ts'
 import { showDone } from '../../output.ts'
 import { confirm } from '../../prompt.ts'
 import { signedIn } from '../../sign-in.ts'
+import type { Verb } from '../../verb.ts'
 
-export const usage = 'unbind <instance> <role-name>'
-export const summary = 'End the binding of a Postgres role, so that nobody logs in as it'
+export const verb: Verb = {
+  usage: 'unbind <instance> <role-name>',
+  summary: 'End the binding of a Postgres role, so that nobody logs in as it',
+  define,
+  run,
+}
 
-export function define(command: Command): void {
+function define(command: Command): void {
   command.option('--yes', 'do not ask')
 }
 
-export async function run(
-  cli: Cli,
-  instance: string,
-  roleName: string,
-  { yes }: { readonly yes?: true },
-): Promise<void> {
+async function run(cli: Cli, instance: string, roleName: string, { yes }: { readonly yes?: true }): Promise<void> {
   const api = await signedIn(cli)
   if (!yes) await confirm(cli.terminal, `Unbind Postgres role ${roleName} on ${instance}?`)
   const answer = await api.call({

@@ -4,11 +4,16 @@ import type { Cli } from '../../cli.ts'
 import { showItem } from '../../output.ts'
 import { signedIn } from '../../sign-in.ts'
 import { servicePrincipalFields } from './service-principal-fields.ts'
+import type { Verb } from '../../verb.ts'
 
-export const usage = 'create <display-name>'
-export const summary = 'Create a service principal, the identity of a program'
+export const verb: Verb = {
+  usage: 'create <display-name>',
+  summary: 'Create a service principal, the identity of a program',
+  define,
+  run,
+}
 
-export function define(command: Command): void {
+function define(command: Command): void {
   command.addOption(
     new Option('--workspace-role <role>', 'what it may do in the workspace')
       .choices(WorkspaceRole.options)
@@ -20,7 +25,7 @@ interface Options {
   readonly workspaceRole: WorkspaceRole
 }
 
-export async function run(cli: Cli, displayName: string, { workspaceRole }: Options): Promise<void> {
+async function run(cli: Cli, displayName: string, { workspaceRole }: Options): Promise<void> {
   const api = await signedIn(cli)
   const body = { displayName, workspaceRole }
   const principal = await api.call({ method: 'POST', path: '/v1/servicePrincipals', body, answer: ServicePrincipal })

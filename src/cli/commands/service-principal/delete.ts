@@ -5,15 +5,20 @@ import type { Cli } from '../../cli.ts'
 import { showDone } from '../../output.ts'
 import { confirm } from '../../prompt.ts'
 import { signedIn } from '../../sign-in.ts'
+import type { Verb } from '../../verb.ts'
 
-export const usage = 'delete <client-id>'
-export const summary = 'Delete a service principal; its secrets stop working at once'
+export const verb: Verb = {
+  usage: 'delete <client-id>',
+  summary: 'Delete a service principal; its secrets stop working at once',
+  define,
+  run,
+}
 
-export function define(command: Command): void {
+function define(command: Command): void {
   command.option('--yes', 'do not ask')
 }
 
-export async function run(cli: Cli, clientId: string, { yes }: { readonly yes?: true }): Promise<void> {
+async function run(cli: Cli, clientId: string, { yes }: { readonly yes?: true }): Promise<void> {
   const api = await signedIn(cli)
   if (!yes) await confirm(cli.terminal, `Delete service principal ${clientId} and its secrets?`)
   const answer = await api.call({

@@ -4,11 +4,15 @@ import type { Cli } from '../../cli.ts'
 import { showItem } from '../../output.ts'
 import { signedIn } from '../../sign-in.ts'
 import { servicePrincipalFields } from './service-principal-fields.ts'
+import type { Verb } from '../../verb.ts'
 
-export const usage = 'get <client-id>'
-export const summary = 'Show one service principal'
+export const verb: Verb = {
+  usage: 'get <client-id>',
+  summary: 'Show one service principal',
+  run,
+}
 
-export async function run(cli: Cli, clientId: string): Promise<void> {
+async function run(cli: Cli, clientId: string): Promise<void> {
   const api = await signedIn(cli)
   const principal = await api.call({
     method: 'GET',

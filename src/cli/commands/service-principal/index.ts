@@ -1,9 +1,9 @@
 import type { Noun } from '../../verb.ts'
-import * as create from './create.ts'
-import * as remove from './delete.ts'
-import * as get from './get.ts'
-import * as list from './list.ts'
-import * as update from './update.ts'
+import { verb as create } from './create.ts'
+import { verb as remove } from './delete.ts'
+import { verb as get } from './get.ts'
+import { verb as list } from './list.ts'
+import { verb as update } from './update.ts'
 import { secret } from './secret/index.ts'
 
 export const servicePrincipal: Noun = {

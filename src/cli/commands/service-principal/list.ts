@@ -6,11 +6,16 @@ import { showList } from '../../output.ts'
 import { readPages } from '../../read-pages.ts'
 import { signedIn } from '../../sign-in.ts'
 import type { Column } from '../../table.ts'
+import type { Verb } from '../../verb.ts'
 
-export const usage = 'list'
-export const summary = 'List the service principals of the workspace'
+export const verb: Verb = {
+  usage: 'list',
+  summary: 'List the service principals of the workspace',
+  define,
+  run,
+}
 
-export function define(command: Command): void {
+function define(command: Command): void {
   command.addOption(limitOption())
 }
 
@@ -22,7 +27,7 @@ const columns: readonly Column<ServicePrincipal>[] = [
   { title: 'CREATED', text: (principal) => principal.createdAt.slice(0, 10) },
 ]
 
-export async function run(cli: Cli, { limit }: { readonly limit?: number }): Promise<void> {
+async function run(cli: Cli, { limit }: { readonly limit?: number }): Promise<void> {
   const api = await signedIn(cli)
   const principals = await readPages(limit, async (query) => {
     const list = await api.call({ method: 'GET', path: '/v1/servicePrincipals', query, answer: ServicePrincipalList })

@@ -5,11 +5,16 @@ import type { Cli } from '../../cli.ts'
 import { showItem } from '../../output.ts'
 import { signedIn } from '../../sign-in.ts'
 import { servicePrincipalFields } from './service-principal-fields.ts'
+import type { Verb } from '../../verb.ts'
 
-export const usage = 'update <client-id>'
-export const summary = 'Switch a service principal off or on again'
+export const verb: Verb = {
+  usage: 'update <client-id>',
+  summary: 'Switch a service principal off or on again',
+  define,
+  run,
+}
 
-export function define(command: Command): void {
+function define(command: Command): void {
   command.addOption(
     new Option('--active <on|off>', 'off refuses its sign-ins and its logins')
       .choices(['on', 'off'])
@@ -17,7 +22,7 @@ export function define(command: Command): void {
   )
 }
 
-export async function run(cli: Cli, clientId: string, { active }: { readonly active: 'on' | 'off' }): Promise<void> {
+async function run(cli: Cli, clientId: string, { active }: { readonly active: 'on' | 'off' }): Promise<void> {
   const api = await signedIn(cli)
   const body = { active: active === 'on' }
   const principal = await api.call({

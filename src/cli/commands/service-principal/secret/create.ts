@@ -5,16 +5,21 @@ import type { Cli } from '../../../cli.ts'
 import { durationSeconds } from '../../../option-values.ts'
 import { showJson, shownTime } from '../../../output.ts'
 import { signedIn } from '../../../sign-in.ts'
+import type { Verb } from '../../../verb.ts'
 
-export const usage = 'create <client-id>'
-export const summary = 'Create a secret; it is shown this once'
+export const verb: Verb = {
+  usage: 'create <client-id>',
+  summary: 'Create a secret; it is shown this once',
+  define,
+  run,
+}
 
-export function define(command: Command): void {
+function define(command: Command): void {
   command.option('--lifetime <duration>', 'when it expires, such as 12h or 90d; default: never', durationSeconds)
 }
 
 /** The secret alone goes to standard output, so that it can be kept in a file without being seen. */
-export async function run(cli: Cli, clientId: string, { lifetime }: { readonly lifetime?: number }): Promise<void> {
+async function run(cli: Cli, clientId: string, { lifetime }: { readonly lifetime?: number }): Promise<void> {
   const api = await signedIn(cli)
   const body = { lifetimeSeconds: lifetime }
   const created = await api.call({

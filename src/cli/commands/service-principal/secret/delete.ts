@@ -5,20 +5,20 @@ import type { Cli } from '../../../cli.ts'
 import { showDone } from '../../../output.ts'
 import { confirm } from '../../../prompt.ts'
 import { signedIn } from '../../../sign-in.ts'
+import type { Verb } from '../../../verb.ts'
 
-export const usage = 'delete <client-id> <secret-id>'
-export const summary = 'Delete a secret; it stops working at once'
+export const verb: Verb = {
+  usage: 'delete <client-id> <secret-id>',
+  summary: 'Delete a secret; it stops working at once',
+  define,
+  run,
+}
 
-export function define(command: Command): void {
+function define(command: Command): void {
   command.option('--yes', 'do not ask')
 }
 
-export async function run(
-  cli: Cli,
-  clientId: string,
-  secretId: string,
-  { yes }: { readonly yes?: true },
-): Promise<void> {
+async function run(cli: Cli, clientId: string, secretId: string, { yes }: { readonly yes?: true }): Promise<void> {
   const api = await signedIn(cli)
   if (!yes) await confirm(cli.terminal, `Delete secret ${secretId} of ${clientId}?`)
   const secretPath = path`/v1/servicePrincipals/${clientId}/secrets/${secretId}`

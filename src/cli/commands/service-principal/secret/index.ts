@@ -1,7 +1,7 @@
 import type { Noun } from '../../../verb.ts'
-import * as create from './create.ts'
-import * as remove from './delete.ts'
-import * as list from './list.ts'
+import { verb as create } from './create.ts'
+import { verb as remove } from './delete.ts'
+import { verb as list } from './list.ts'
 
 export const secret: Noun = {
   name: 'secret',

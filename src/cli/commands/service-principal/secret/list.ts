@@ -7,11 +7,16 @@ import { showList } from '../../../output.ts'
 import { readPages } from '../../../read-pages.ts'
 import { signedIn } from '../../../sign-in.ts'
 import type { Column } from '../../../table.ts'
+import type { Verb } from '../../../verb.ts'
 
-export const usage = 'list <client-id>'
-export const summary = 'List the secrets of a service principal; their values are never shown again'
+export const verb: Verb = {
+  usage: 'list <client-id>',
+  summary: 'List the secrets of a service principal; their values are never shown again',
+  define,
+  run,
+}
 
-export function define(command: Command): void {
+function define(command: Command): void {
   command.addOption(limitOption())
 }
 
@@ -23,7 +28,7 @@ const columns: readonly Column<ServicePrincipalSecret>[] = [
   { title: 'LAST USED', text: (secret) => secret.lastUsedAt?.slice(0, 10) ?? 'never' },
 ]
 
-export async function run(cli: Cli, clientId: string, { limit }: { readonly limit?: number }): Promise<void> {
+async function run(cli: Cli, clientId: string, { limit }: { readonly limit?: number }): Promise<void> {
   const api = await signedIn(cli)
   const secrets = await readPages(limit, async (query) => {
     const secretsPath = path`/v1/servicePrincipals/${clientId}/secrets`
