@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import helmet from '@fastify/helmet'
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
@@ -18,7 +20,9 @@ import { type AddRoutes, decorateWithActor, type HttpApp, setActor } from './rou
 import { auditEventRoutes } from './routes/audit-events.ts'
 import { authorizationServerRoutes } from './routes/authorization-server.ts'
 import { homeRoutes, homeStyleHash } from './routes/home.ts'
+import { instanceRoutes } from './routes/instances.ts'
 import { meRoutes } from './routes/me.ts'
+import { postgresRoleRoutes } from './routes/postgres-roles.ts'
 import { probeRoutes } from './routes/probes.ts'
 import { servicePrincipalSecretRoutes } from './routes/service-principal-secrets.ts'
 import { servicePrincipalRoutes } from './routes/service-principals.ts'
@@ -32,6 +36,8 @@ const authenticatedRoutes: readonly AddRoutes[] = [
   meRoutes,
   servicePrincipalRoutes,
   servicePrincipalSecretRoutes,
+  instanceRoutes,
+  postgresRoleRoutes,
   auditEventRoutes,
   signingKeyRoutes,
   databaseCredentialRoutes,
@@ -57,16 +63,17 @@ export async function createHttpApp(deps: HttpDependencies, options: HttpOptions
     ...(tls && { https: tls }),
     http: { maxHeaderSize: headersMaxBytes },
     loggerInstance: deps.logger,
-    disableRequestLogging: true,
+    logController: new Fastify.LogController({ disableRequestLogging: true }),
     bodyLimit: bodyLimitBytes,
     requestTimeout: requestTimeoutMs,
     connectionTimeout: requestTimeoutMs,
     keepAliveTimeout: keepAliveTimeoutMs,
     trustProxy: options.trustedProxies.length > 0 ? [...options.trustedProxies] : false,
-    genReqId: (request) => requestIdFrom(request.headers['x-request-id']),
+    genReqId: (request: IncomingMessage) => requestIdFrom(request.headers['x-request-id']),
     requestIdHeader: false,
     routerOptions: { maxParamLength: 256 },
     forceCloseConnections: 'idle',
+    clientErrorHandler: answerUnreadable,
   } as object).withTypeProvider<ZodTypeProvider>() as unknown as HttpApp
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
@@ -94,7 +101,9 @@ export async function createHttpApp(deps: HttpDependencies, options: HttpOptions
   })
   app.register(async (api: HttpApp) => {
     // Before the body is read: nobody unknown makes this process parse anything.
-    api.addHook('onRequest', async (request) => setActor(request, await authenticate({ ...deps, workspaces }, request)))
+    api.addHook('onRequest', async (request: FastifyRequest) =>
+      setActor(request, await authenticate({ ...deps, workspaces }, request)),
+    )
     api.addHook('onRoute', (route) => {
       route.schema = { ...route.schema, security: [{ accessToken: [] }] }
     })
@@ -141,6 +150,7 @@ function protectAnswers(app: HttpApp, isTls: boolean): void {
         frameAncestors: ["'none'"],
       },
     },
+    frameguard: { action: 'deny' },
     // On plain loopback HTTP it would send browsers to an https that is not there.
     strictTransportSecurity: isTls,
   })
@@ -157,6 +167,20 @@ function logAnswers(app: HttpApp): void {
     const fields = { requestId, method, route: routeOptions.url ?? 'none', status: reply.statusCode }
     request.log.info({ ...fields, elapsedMs: Math.round(reply.elapsedTime) }, 'answered')
   })
+}
+
+/** Answers bytes that never became a request, in the shape of every other failure, and ends the connection. */
+function answerUnreadable(error: Error & { code?: string }, socket: Socket): void {
+  if (!socket.writable) return
+  const isTooLarge = error.code === 'HPE_HEADER_OVERFLOW'
+  const failure = isTooLarge
+    ? new PosternError('REQUEST_TOO_LARGE', 'The headers of the request are too large')
+    : new PosternError('MALFORMED_REQUEST', 'This is not an HTTP request')
+  const { body, contentType } = failureAnswer(failure, { path: '', id: randomUUID() })
+  const status = isTooLarge ? '431 Request Header Fields Too Large' : '400 Bad Request'
+  const text = JSON.stringify({ ...body, status: isTooLarge ? 431 : 400 })
+  const head = `HTTP/1.1 ${status}\r\nContent-Type: ${contentType}\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close`
+  socket.end(`${head}\r\n\r\n${text}`)
 }
 
 function answerFailures(app: HttpApp): void {

@@ -15,7 +15,10 @@ export interface FailureAnswer {
  * Renders a failure in the words of the surface that was asked: RFC 9457 problems, `{error_code, message}` under `/api/`, the
  * errors of RFC 6749 under `/oidc/`. Total over the error table; of a failure that is not ours only its id gets out.
  */
-export function failureAnswer(error: PosternError, request: { readonly path: string; readonly id: string }): FailureAnswer {
+export function failureAnswer(
+  error: PosternError,
+  request: { readonly path: string; readonly id: string },
+): FailureAnswer {
   const { status, headers } = { status: error.row.http, headers: failureHeaders(error) }
   if (request.path.startsWith('/oidc/')) {
     return { status, headers, contentType: 'application/json', body: oauthError(error).body }
@@ -79,7 +82,10 @@ export function asRequestError(thrown: unknown): PosternError {
 }
 
 /** Names every field that a schema refused, so that one attempt shows all mistakes. */
-function invalidFields(error: { validation: readonly { instancePath: string; message?: string }[]; validationContext?: string }) {
+function invalidFields(error: {
+  validation: readonly { instancePath: string; message?: string }[]
+  validationContext?: string
+}) {
   const fields = error.validation.map(({ instancePath, message }) => {
     const name = instancePath.split('/').filter(Boolean).join('.')
     return name === '' ? (message ?? 'is invalid') : `${name}: ${message ?? 'is invalid'}`

@@ -50,13 +50,14 @@ export class RequestWorkspaces {
     if (this.#own.publicUrl !== undefined) return new URL(this.#own.publicUrl).origin
     const { address, port } = this.#address()
     const host = address.includes(':') ? `[${address}]` : address
-    return `${this.#own.isTls ? 'https' : 'http'}://${host}:${port}`
+    return new URL(`${this.#own.isTls ? 'https' : 'http'}://${host}:${port}`).origin
   }
 
   #ownHosts(): string[] {
     const { port } = this.#address()
     const local = ['127.0.0.1', 'localhost', '[::1]'].map((name) => `${name}:${port}`)
-    return [new URL(this.#ownOrigin()).host, ...local]
+    const ownHost = new URL(this.#ownOrigin()).host
+    return [ownHost, ...local]
   }
 
   // Asked at each request rather than kept: port 0 becomes a port only once the server listens.

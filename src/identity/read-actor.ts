@@ -1,4 +1,5 @@
 import type { PrincipalId, WorkspaceId } from '../base/ids.ts'
+import { withStoreErrors } from '../store/constraint-errors.ts'
 import { findPrincipals } from '../store/principals.ts'
 import type { Store } from '../store/store.ts'
 import type { Actor } from './actor.ts'
@@ -12,6 +13,8 @@ export type ActorReading =
  * Reads the principal of a verified access token as it is now: a deactivated one is refused at its next request, and a
  * changed workspace role holds at once. The role is the strongest of the principal's own assignment and those of the active
  * groups it is in at any depth.
+ *
+ * @throws PosternError STORE_UNAVAILABLE
  */
 export async function readActor(
   deps: { readonly store: Store },
@@ -23,7 +26,7 @@ export async function readActor(
   },
 ): Promise<ActorReading> {
   const { workspaceId, principalId, requestId, peer } = request
-  const [principal] = await findPrincipals(deps.store.db, workspaceId, { id: principalId })
+  const [principal] = await withStoreErrors(findPrincipals(deps.store.db, workspaceId, { id: principalId }))
   if (principal === undefined) return { ok: false, reason: 'unknown' }
   if (!principal.active) return { ok: false, reason: 'inactive' }
   if (principal.workspaceRole === null) return { ok: false, reason: 'not-in-workspace' }

@@ -15,7 +15,7 @@ export class SignInThrottle {
     windowSeconds: 60,
     publicMessage: 'Too many failed sign-ins from this address',
   })
-  readonly #byName = new AttemptLimit({ attempts: Infinity, windowSeconds: 15 * 60, publicMessage: '' })
+  readonly #byName = new AttemptLimit({ attempts: Number.MAX_SAFE_INTEGER, windowSeconds: 15 * 60, publicMessage: '' })
   readonly #wait: (delayMs: number) => Promise<void>
 
   /** @param wait resolves after so many milliseconds */

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { WorkspaceId } from '../base/ids.ts'
+import { withStoreErrors } from '../store/constraint-errors.ts'
 import type { Store } from '../store/store.ts'
 import { listWorkspaces, type WorkspaceRow } from '../store/workspaces.ts'
 
@@ -10,6 +11,8 @@ const freshForMs = 10_000
 /**
  * Which workspace a Host header selects. Asked at every request, so it answers from memory and reads the store at most every
  * ten seconds; while the store is away it keeps what it knew.
+ *
+ * Methods throw PosternError STORE_UNAVAILABLE while nothing was ever read.
  */
 export class WorkspaceDirectory {
   readonly #store: Store
@@ -43,7 +46,7 @@ export class WorkspaceDirectory {
 
   async #read(nowMs: number): Promise<void> {
     try {
-      this.#workspaces = await listWorkspaces(this.#store.db)
+      this.#workspaces = await withStoreErrors(listWorkspaces(this.#store.db))
       this.#readAtMs = nowMs
     } catch (thrown) {
       if (this.#workspaces.length === 0) throw thrown

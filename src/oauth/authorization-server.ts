@@ -9,7 +9,6 @@ import type { MasterKey } from '../crypto/master-key.ts'
 import type { SignInThrottle } from '../identity/sign-in-throttle.ts'
 import { verifyClientSecret } from '../identity/verify-client-secret.ts'
 import type { SigningKeys } from '../keys/signing-keys.ts'
-import { withStoreErrors } from '../store/constraint-errors.ts'
 import type { Store } from '../store/store.ts'
 import type { Caller } from './caller.ts'
 import { findServicePrincipalClient } from './clients.ts'
@@ -78,7 +77,8 @@ export class AuthorizationServer {
     this.issuer = issuer
     const callerOf = (request: IncomingMessage) => this.#callers.get(request) ?? { peer: '', requestId: '' }
     const { store, clock, signingKeys } = deps
-    const findClient = (clientId: string) => withStoreErrors(findServicePrincipalClient(deps, workspaceId, clientId))
+    const findClient = (clientId: string) =>
+      throwingOauthErrors(module.errors, contextOf(module), findServicePrincipalClient(deps, workspaceId, clientId))
     const provider = new module.Provider(
       issuer,
       providerConfiguration(module.errors, {
@@ -127,17 +127,22 @@ function compareSecretsByHash(
   },
 ): void {
   provider.Client.prototype.compareClientSecret = async function (presented: string): Promise<boolean> {
-    const ctx = module.Provider.ctx as KoaContextWithOIDC
+    const ctx = contextOf(module)
     const { peer } = deps.callerOf(ctx.req)
     const compare = async () => {
       await deps.limits.beginSecret(peer, this.clientId)
-      const match = await withStoreErrors(verifyClientSecret(deps, this.clientId, new Secret(presented)))
+      const match = await verifyClientSecret(deps, this.clientId, new Secret(presented))
       if (match === null) return false
       await deps.limits.secretMatched(peer, this.clientId)
       return true
     }
     return throwingOauthErrors(module.errors, ctx, compare())
   }
+}
+
+/** The request that oidc-provider is answering when it calls back. */
+function contextOf(module: OidcProviderModule): KoaContextWithOIDC {
+  return module.Provider.ctx as KoaContextWithOIDC
 }
 
 /** The JWKS: the keys of this workspace that a resource server should know now, the next one included. */

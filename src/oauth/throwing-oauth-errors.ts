@@ -1,9 +1,13 @@
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import { PosternError } from '../base/errors.ts'
+import { translateStoreError } from '../store/constraint-errors.ts'
 import type { OidcProviderModule } from './load-provider.ts'
 import { oauthError } from './oauth-error.ts'
 
-/** Awaits work of ours inside oidc-provider; a PosternError leaves as an error that oidc-provider answers with its own status. */
+/**
+ * Awaits work of ours inside oidc-provider. A PosternError, or a store that is away, leaves as an error that oidc-provider
+ * answers with the status of the error table.
+ */
 export async function throwingOauthErrors<T>(
   errors: OidcProviderModule['errors'],
   ctx: Pick<KoaContextWithOIDC, 'set'>,
@@ -12,11 +16,12 @@ export async function throwingOauthErrors<T>(
   try {
     return await work
   } catch (thrown) {
-    if (!(thrown instanceof PosternError)) throw thrown
-    const { status, body } = oauthError(thrown)
-    const seconds = thrown.detail?.retryAfterSeconds
+    const ours = translateStoreError(thrown)
+    if (!(ours instanceof PosternError)) throw thrown
+    const { status, body } = oauthError(ours)
+    const seconds = ours.detail?.retryAfterSeconds
     if (typeof seconds === 'number') ctx.set('Retry-After', String(seconds))
-    const error = new errors.CustomOIDCProviderError(body.error, body.error_description, { cause: thrown })
+    const error = new errors.CustomOIDCProviderError(body.error, body.error_description, { cause: ours })
     throw Object.assign(error, { status, statusCode: status })
   }
 }

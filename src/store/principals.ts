@@ -45,6 +45,16 @@ export async function insertUser(
     .execute()
 }
 
+/** Id of the user with this e-mail, whatever workspaces he is in. */
+export async function findUserId(db: Kysely<Schema>, email: string): Promise<PrincipalId | undefined> {
+  const row = await db
+    .selectFrom('user_account')
+    .select('principal_id')
+    .where(sql<boolean>`lower(email) = lower(${email})`)
+    .executeTakeFirst()
+  return row?.principal_id
+}
+
 export async function insertServicePrincipal(
   db: Kysely<Schema>,
   servicePrincipal: { readonly id: PrincipalId; readonly displayName: string; readonly clientId: string },

@@ -1,4 +1,4 @@
-import { sql, type Kysely } from 'kysely'
+import { sql, type Kysely, type Transaction } from 'kysely'
 import type { WorkspaceId } from '../base/ids.ts'
 import type { Schema } from './schema.ts'
 
@@ -9,6 +9,11 @@ export interface WorkspaceRow {
   readonly gatewayDomain: string
   /** Lower-case names, or name:port. */
   readonly hosts: readonly string[]
+}
+
+/** Lets one transaction at a time create workspaces; the others wait until it ends. */
+export async function lockWorkspaces(db: Transaction<Schema>): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtextextended('postern.workspaces', 0))`.execute(db)
 }
 
 export async function insertWorkspace(

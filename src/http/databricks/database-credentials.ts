@@ -41,7 +41,9 @@ export const databaseCredentialRoutes: AddRoutes = (app, deps) => {
 function unsupportedClaims(claims: readonly unknown[]): PosternError {
   const names = claims.map((claim) => {
     const permissionSet = (claim as { permission_set?: unknown } | null)?.permission_set
-    return typeof permissionSet === 'string' ? `permission_set ${permissionSet.slice(0, 40)}` : 'a claim without permission_set'
+    return typeof permissionSet === 'string'
+      ? `permission_set ${permissionSet.slice(0, 40)}`
+      : 'a claim without permission_set'
   })
   return new PosternError(
     'INVALID_ARGUMENT',

@@ -86,8 +86,8 @@ export const instanceRoutes: AddRoutes = (app, deps) => {
     ['stop', stopInstance],
   ] as const) {
     app.post(
-      // Two colons are a literal one: the path is /v1/instances/NAME:start.
-      `${path}::${verb}`,
+      // Two colons are a literal one, and the expression ends the name before it: the path is /v1/instances/NAME:start.
+      `${path}(^.+)::${verb}`,
       {
         schema: {
           summary: `${verb === 'start' ? 'Start' : 'Stop'} a managed instance`,

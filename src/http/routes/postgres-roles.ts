@@ -69,7 +69,7 @@ export const postgresRoleRoutes: AddRoutes = (app, deps) => {
 
   app.post(
     // Two colons are a literal one: the path ends in NAME:repair.
-    `${rolePath}::repair`,
+    `${rolePath}(^.+)::repair`,
     {
       schema: {
         summary: 'Compare a bound Postgres role with the database and put it back',
