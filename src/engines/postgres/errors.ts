@@ -7,12 +7,16 @@ export function sqlstateOf(thrown: unknown): string | undefined {
   return thrown instanceof pg.DatabaseError ? thrown.code : undefined
 }
 
-type Translation = readonly [code: ErrorCode, text: string]
+type Translation = readonly [code: ErrorCode, text: string, hint?: string]
 
 /** By SQLSTATE, the five characters first and then the class (PostgreSQL appendix A). */
 const BY_SQLSTATE: Readonly<Record<string, Translation>> = {
   '28P01': ['UPSTREAM_AUTH_FAILED', 'the database refused the user or the password'],
-  '28': ['UPSTREAM_AUTH_FAILED', 'the database does not admit this user from here'],
+  '28': [
+    'UPSTREAM_AUTH_FAILED',
+    'the database does not admit this user from here',
+    'Check that the user exists and that pg_hba.conf admits it from the address of Postern, with or without TLS as chosen.',
+  ],
   '3D000': ['DATABASE_NOT_FOUND', 'the database of this name does not exist on the server'],
   '42501': ['UPSTREAM_PERMISSION', 'the user of the data source lacks a privilege'],
   '42710': ['ROLE_TAKEN', 'a Postgres role of this name exists on the instance and Postern did not make it'],
@@ -40,8 +44,8 @@ export function translatePostgresError(thrown: unknown): PosternError {
     })
   }
   const known = BY_SQLSTATE[sqlstate] ?? BY_SQLSTATE[sqlstate.slice(0, 3)] ?? BY_SQLSTATE[sqlstate.slice(0, 2)]
-  const [code, text] = known ?? ['UPSTREAM_FAILED', 'the database reported an error']
-  return new PosternError(code, `${text} (SQLSTATE ${sqlstate})`, { cause: thrown, detail: { sqlstate } })
+  const [code, text, hint] = known ?? ['UPSTREAM_FAILED', 'the database reported an error']
+  return new PosternError(code, `${text} (SQLSTATE ${sqlstate})`, { cause: thrown, hint, detail: { sqlstate } })
 }
 
 /** Awaits `work` and translates what it throws. `statement` is what an administrator should run where a privilege is missing. */
