@@ -42,7 +42,7 @@ module.exports = {
       name: 'only-known-folders',
       comment: 'A new folder of src takes its place in a layer above, so that its direction is decided.',
       severity: 'error',
-      from: { path: '^src/[^/]+/', pathNot: `${folders(layers.flat())}` },
+      from: { path: '^src/[^/]+/', pathNot: folders(layers.flat()) },
       to: {},
     },
     {
