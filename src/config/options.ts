@@ -210,7 +210,7 @@ function option<T>(group: OptionGroup, type: OptionType<T & {}>, defaultText: st
 }
 
 function optional<T>(group: OptionGroup, type: OptionType<T & {}>, about: string): Option<T | undefined> {
-  return { group, type, defaultText: undefined, about } as Option<T | undefined>
+  return { group, type, defaultText: undefined, about }
 }
 
 function storeUrlProblem(text: string): string | undefined {

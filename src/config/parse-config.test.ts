@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterAll, describe, expect, expectTypeOf, test } from 'vitest'
 import { PosternError } from '../base/errors.ts'
-import { Secret } from '../base/secret.ts'
+import type { Secret } from '../base/secret.ts'
 import { environmentName, flagName, optionKeys } from './options.ts'
 import { optionsHelp } from './options-help.ts'
-import { parseConfig, type Config, type ConfigInput } from './parse-config.ts'
+import { type Config, type ConfigInput, parseConfig } from './parse-config.ts'
 import { configLines, printConfig } from './print-config.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'postern-config-'))
@@ -23,9 +23,8 @@ function mistakesOf(input: Partial<ConfigInput>): string {
   try {
     parse(input)
   } catch (thrown) {
-    expect(thrown).toBeInstanceOf(PosternError)
-    expect((thrown as PosternError).code).toBe('CONFIG_INVALID')
-    return (thrown as PosternError).message
+    if (thrown instanceof PosternError && thrown.code === 'CONFIG_INVALID') return thrown.message
+    throw thrown
   }
   throw new Error('the configuration was accepted')
 }
@@ -268,7 +267,7 @@ describe('the option table', () => {
 
   test('is the help: every option stands in it once, secrets by their file form', () => {
     const help = optionsHelp()
-    for (const key of optionKeys) expect(help.split(`${flagName(key)}`).length, key).toBeGreaterThan(1)
+    for (const key of optionKeys) expect(help).toContain(flagName(key))
     expect(help).toContain('--store-url-file <path>')
     expect(help).not.toMatch(/--store-url /)
   })

@@ -1,6 +1,5 @@
 import { nearestName } from './nearest-name.ts'
-import { flagName, optionKeys, OPTIONS, type OptionKey } from './options.ts'
-import type { Option } from './options.ts'
+import { flagName, type Option, optionKeys, type OptionKey, OPTIONS } from './options.ts'
 import type { Setting, Settings } from './settings.ts'
 
 /** What the command line says: its settings, and the configuration file that it names. */
@@ -25,7 +24,7 @@ export function readFlags(argv: readonly string[], base: string): Flags {
   let configFile: string | undefined
   for (let index = 0; index < argv.length; index++) {
     const argument = argv[index]!
-    const [name = '', inlineValue] = splitOnce(argument, '=')
+    const [name, inlineValue] = splitOnce(argument, '=')
     const meaning = flags.get(name)
     if (meaning === undefined) {
       mistakes.push(unknownFlag(argument, name))

@@ -211,7 +211,7 @@ describe('SigningKeyPair', () => {
 
   test('is named by the thumbprint of RFC 7638, and its public half holds nothing private', async () => {
     expect(key.kid).toBe(await calculateJwkThumbprint(key.publicJwk))
-    expect(Object.keys(key.publicJwk).sort()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y'])
+    expect(Object.keys(key.publicJwk).toSorted()).toEqual(['alg', 'crv', 'kid', 'kty', 'use', 'x', 'y'])
   })
 
   test('prints no private part', () => {

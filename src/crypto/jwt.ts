@@ -22,7 +22,7 @@ export class SigningKeyPair {
     const { crv, kty, x, y } = this.publicKey.export({ format: 'jwk' })
     // RFC 7638 section 3.2: the required members of an EC key in this order, without white space.
     this.kid = createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest('base64url')
-    this.publicJwk = { kty, crv, x, y, kid: this.kid, alg: 'ES256', use: 'sig' } as JWK
+    this.publicJwk = { kty, crv, x, y, kid: this.kid, alg: 'ES256', use: 'sig' }
   }
 
   static generate(): SigningKeyPair {
@@ -53,7 +53,7 @@ export class SigningKeyPair {
 
   /** Private JWK with `kid`, `alg` and `use`, for a library that signs by itself (the authorization server). */
   privateJwk(): JWK {
-    return { ...this.#privateKey.export({ format: 'jwk' }), kid: this.kid, alg: 'ES256', use: 'sig' } as JWK
+    return { ...this.#privateKey.export({ format: 'jwk' }), kid: this.kid, alg: 'ES256', use: 'sig' }
   }
 
   /** For {@link signJwt} alone. */

@@ -67,8 +67,8 @@ async function failure(act: () => unknown): Promise<PosternError> {
   try {
     await act()
   } catch (thrown) {
-    expect(thrown).toBeInstanceOf(PosternError)
-    return thrown as PosternError
+    if (thrown instanceof PosternError) return thrown
+    throw thrown
   }
   throw new Error('it was accepted')
 }
@@ -248,8 +248,8 @@ describe('saslprep', () => {
     ['gives up on what Unicode 3.2 had not assigned', '\u2168\u{1f511}', '\u2168\u{1f511}'],
     ['gives up on text of which nothing would be left', '\u00ad', '\u00ad'],
     ['gives up on a lone surrogate', '\u2168\ud800', '\u2168\ud800'],
-  ])('%s', (_, password, prepared) => {
-    expect(saslprep(password)).toBe(prepared)
+  ])('%s', (_, written, prepared) => {
+    expect(saslprep(written)).toBe(prepared)
   })
 
   test('is what makes the two spellings of a password the same password', async () => {

@@ -18,8 +18,8 @@ function failure(act: () => unknown): PosternError {
   try {
     act()
   } catch (thrown) {
-    expect(thrown).toBeInstanceOf(PosternError)
-    return thrown as PosternError
+    if (thrown instanceof PosternError) return thrown
+    throw thrown
   }
   throw new Error('it opened')
 }
@@ -109,7 +109,7 @@ describe('MasterKey.parse', () => {
   ])('refuses %j without quoting it', (text) => {
     const error = failure(() => MasterKey.parse(text))
     expect(error.code).toBe('CONFIG_INVALID')
-    if (text.length > 1) expect(error.message).not.toContain(text)
+    expect(error.message).toBe('The master key must be the base64 form of exactly 32 bytes')
   })
 
   test('takes what a file with a newline holds', () => {

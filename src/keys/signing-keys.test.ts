@@ -153,7 +153,7 @@ describe('a rotation', () => {
       (await load())
         .list(workspace)
         .map((key) => key.phase)
-        .sort(),
+        .toSorted(),
     ).toEqual(['current', 'current', 'next', 'next', 'previous', 'previous'])
   })
 
@@ -198,7 +198,7 @@ describe('a rotation', () => {
       "alter table audit_event add constraint no_rotation check (action <> 'key.rotate') not valid",
     )
     pass(10)
-    await expect(rotate(workspace)).rejects.toThrow()
+    await expect(rotate(workspace)).rejects.toThrow('no_rotation')
     expect((await load()).list(workspace)).toHaveLength(4)
   })
 

@@ -24,7 +24,7 @@ export async function listSigningKeys(db: Kysely<Schema>, workspaceId?: Workspac
   const rows = await query.execute()
   return rows.map((row) => ({
     id: row.id,
-    workspaceId: row.workspace_id as WorkspaceId,
+    workspaceId: row.workspace_id,
     purpose: row.purpose,
     privateKeySealed: row.private_key_sealed,
     activeFrom: row.active_from,

@@ -6,6 +6,13 @@ import { createLogger, type Logger } from './logger.ts'
 
 const secret = new Secret('hunter2')
 
+interface LogLine {
+  readonly err: {
+    readonly cause: { readonly message: string }
+    readonly errors: readonly { readonly message: string }[]
+  }
+}
+
 function logged(write: (logger: Logger) => void, level: 'trace' | 'info' = 'trace') {
   let text = ''
   const destination = new Writable({
@@ -18,7 +25,7 @@ function logged(write: (logger: Logger) => void, level: 'trace' | 'info' = 'trac
   const lines = text
     .split('\n')
     .filter(Boolean)
-    .map((line) => JSON.parse(line) as Record<string, any>)
+    .map((line) => JSON.parse(line) as LogLine)
   return { text, lines, line: lines[0]! }
 }
 
@@ -93,7 +100,7 @@ describe('a log line', () => {
     })
     expect(lines).toHaveLength(3)
     expect(lines[1]!.err.cause.message).toBe('object was thrown')
-    expect(lines[2]!.err.errors[0].message).toBe('password authentication failed')
+    expect(lines[2]!.err.errors[0]!.message).toBe('password authentication failed')
   })
 })
 
@@ -102,7 +109,7 @@ describe('a secret', () => {
     ['a field', (logger) => logger.info({ secret }, 'x')],
     ['a nested field', (logger) => logger.info({ a: { b: [{ secret }] } }, 'x')],
     ['a child binding', (logger) => logger.child({ secret, deep: { secret } }).info('x')],
-    ['a message', (logger) => logger.info(`x ${secret}`)],
+    ['a message', (logger) => logger.info(`x ${String(secret)}`)],
     ['an interpolated message', (logger) => logger.info('x %s %j %o', secret, { secret }, secret)],
     [
       'the detail of an error',
