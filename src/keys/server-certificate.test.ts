@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import tls from 'node:tls'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { describeWith } from '../../test/support/requirements.ts'
+import { describeWith, requireTool } from '../../test/support/requirements.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../test/support/embedded-postgres.ts'
 import type { Clock } from '../base/clock.ts'
 import { MasterKey } from '../crypto/master-key.ts'
@@ -46,7 +46,7 @@ function file(name: string, content: string): string {
 }
 
 const openssl = (...args: string[]) =>
-  execFileSync('openssl', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  execFileSync(requireTool('openssl'), args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 const leafOf = (identity: TlsIdentity) => new X509Certificate(identity.certificateChainPem)
 
 /** What a client that trusts `caPem` and expects `host` makes of a server with this identity. */

@@ -21,7 +21,7 @@ const ERRORS_MAX = 5
  * The fields of an error that may be logged, down its chain of causes. Of foreign errors only these are taken: drivers hang
  * the statement, its parameters or the whole connection string on theirs.
  */
-export function errorFields(thrown: unknown, depth = 0): ErrorFields {
+function errorFields(thrown: unknown, depth = 0): ErrorFields {
   if (!(thrown instanceof Error)) return { name: 'NotAnError', message: `${typeof thrown} was thrown` }
   const code: unknown = (thrown as { code?: unknown }).code
   const isLast = depth + 1 >= CHAIN_MAX
