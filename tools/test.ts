@@ -104,7 +104,7 @@ function skip(title: string): Tally {
 }
 
 function firstLine(text: string | undefined): string {
-  return text?.split('\n')[0] ?? ''
+  return (text?.split('\n')[0] ?? '').slice(0, 160)
 }
 
 /** What the suite left running, killed. A process that is about to end by itself gets two seconds. */

@@ -43,7 +43,7 @@ describe('a source file', () => {
     expect(
       files.filter(
         (file) =>
-          !/^[a-z0-9-]+(\.test|\.d)?\.(ts|sql|json|md)$|^README\.md$|^\d{4}_/.test(file.split('/').at(-1) ?? ''),
+          !/^[a-z0-9.-]+\.(ts|sql|json|md)$|^README\.md$|^\d{4}_/.test(file.split('/').at(-1) ?? ''),
       ),
     ).toEqual([])
     expect(files.filter((file) => /\/(utils?|helpers?|common|lib|misc)(\/|\.ts$)/.test(file))).toEqual([])
