@@ -97,7 +97,8 @@ function cachedCopy(native: string, name: string): string {
   const target = join(CACHE_FOLDER, name)
   try {
     if (!existsSync(target)) {
-      mkdirSync(CACHE_FOLDER, { recursive: true, mode: 0o755 })
+      mkdirSync(CACHE_FOLDER, { recursive: true })
+      chmodSync(CACHE_FOLDER, 0o755)
       const draft = join(CACHE_FOLDER, `.${name}.${process.pid}`)
       cpSync(native, draft, { recursive: true, verbatimSymlinks: true })
       // Links in the copy are relative; missing ones are made before anybody can see it.

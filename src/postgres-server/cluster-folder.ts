@@ -1,4 +1,14 @@
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync, renameSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  renameSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { PosternError } from '../base/errors.ts'
@@ -24,7 +34,8 @@ export interface ClusterFolder {
 /** Makes the home if it is missing and clears away what a killed first start left. */
 export function openClusterFolder(home: string, user: OsUser | undefined): ClusterFolder {
   try {
-    mkdirSync(home, { recursive: true, mode: user ? 0o711 : 0o700 })
+    mkdirSync(home, { recursive: true, mode: 0o700 })
+    chmodSync(home, user ? 0o711 : 0o700)
     for (const entry of readdirSync(home)) {
       if (entry.startsWith(DRAFT)) rmSync(join(home, entry), { recursive: true, force: true })
     }

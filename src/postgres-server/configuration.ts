@@ -1,4 +1,4 @@
-import { chownSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ClusterFolder } from './cluster-folder.ts'
 import { currentUid, type OsUser } from './os-user.ts'
@@ -54,7 +54,10 @@ export function writeServerConfiguration(
   }
   const lines = Object.entries(settings).map(([name, value]) => `${name} = '${String(value).replaceAll("'", "''")}'`)
   const target = user && findBarrier(folder.home, user) ? `${configuration.socketFolder}.conf` : folder.home
-  if (target !== folder.home) mkdirSync(target, { recursive: true, mode: 0o711 })
+  if (target !== folder.home) {
+    mkdirSync(target, { recursive: true })
+    chmodSync(target, 0o711)
+  }
   writeConfiguration(join(target, 'postgresql.conf'), lines, user)
   writeConfiguration(join(target, 'pg_hba.conf'), configuration.hba, user)
   writeConfiguration(join(target, 'pg_ident.conf'), configuration.ident, user)

@@ -19,6 +19,22 @@ export function currentUid(): number {
 }
 
 /**
+ * The name of the user that this process runs as, as the system's user database has it: Bun's os.userInfo() believes the
+ * environment, and Postgres does not.
+ * @throws PosternError LOCAL_POSTGRES_FAILED for a user without a name, whom Postgres refuses as well
+ */
+export async function currentUserName(): Promise<string> {
+  try {
+    return (await run('id', ['-un'])).stdout.trim()
+  } catch (cause) {
+    throw new PosternError('LOCAL_POSTGRES_FAILED', `The user ${currentUid()}, as whom Postern runs, has no name.`, {
+      hint: 'Run it as a user that /etc/passwd knows.',
+      cause,
+    })
+  }
+}
+
+/**
  * Finds a system user or creates it: Postgres refuses to run as root, and clusters that must not read each other need
  * different users. Only root can create one.
  * @param announce called with one line when the user is created

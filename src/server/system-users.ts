@@ -1,5 +1,4 @@
-import { userInfo } from 'node:os'
-import { currentUid, ensureOsUser, type OsUser } from '../postgres-server/os-user.ts'
+import { currentUid, currentUserName, ensureOsUser, type OsUser } from '../postgres-server/os-user.ts'
 
 /** Who the processes of this node run as. */
 export interface SystemUsers {
@@ -16,7 +15,7 @@ export interface SystemUsers {
  * everything runs as that user.
  */
 export async function systemUsers(announce: (line: string) => void): Promise<SystemUsers> {
-  if (currentUid() !== 0) return { own: undefined, ownName: userInfo().username, metadata: undefined }
+  if (currentUid() !== 0) return { own: undefined, ownName: await currentUserName(), metadata: undefined }
   const own = await ensureOsUser('postern', announce)
   const metadata = await ensureOsUser('postern-meta', announce)
   return { own, ownName: own.name, metadata }

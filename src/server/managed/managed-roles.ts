@@ -16,10 +16,13 @@ const PEER_MAP = 'postern'
 /**
  * Who may log in how on a managed instance: bound roles only through the gateway, whose operating-system user is mapped to
  * all of them, and with no password at all; everyone else by SCRAM. Nothing is trusted, nothing listens on TCP.
+ *
+ * `+role` matches indirect members and those who may only make others members, as the admin data source's user may: its line
+ * comes before.
  */
 export function managedHba(): string[] {
   return [
-    `local all ${SUPERVISOR_ROLE} scram-sha-256`,
+    `local all ${SUPERVISOR_ROLE},${ADMIN_ROLE} scram-sha-256`,
     `local all +${BOUND_ROLE} peer map=${PEER_MAP}`,
     'local all all scram-sha-256',
   ]
