@@ -28,7 +28,7 @@ async function runServer(command: ServerCommand, flags: readonly string[]): Prom
     case 'serve':
       return (await import('./server/serve.ts')).serve(await readConfig(flags))
     case 'demo':
-      return (await import('./server/demo.ts')).demo(await readConfig(flags))
+      return (await import('./server/demo/demo.ts')).demo(await readConfig(flags), (text) => process.stdout.write(text))
     case 'migrate':
       return (await import('./server/migrate-command.ts')).migrateCommand(await readConfig(flags))
     case 'control':

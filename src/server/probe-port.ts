@@ -28,6 +28,24 @@ export async function probePort(host: string, port: number, option: string): Pro
   }
 }
 
+const PORTS_TRIED = 50
+
+/**
+ * The port itself when it is free, else the next one that is: for the demo, where any port will do.
+ * @throws PosternError PORT_IN_USE | CONFIG_INVALID
+ */
+export async function nextFreePort(host: string, port: number, option: string): Promise<number> {
+  for (let candidate = port; candidate < port + PORTS_TRIED && candidate < 65_536; candidate++) {
+    try {
+      await listenBriefly(host, candidate)
+      return candidate
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cannotListen(host, candidate, option, cause)
+    }
+  }
+  throw inUse(host, port, option, undefined)
+}
+
 function listenBriefly(host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
