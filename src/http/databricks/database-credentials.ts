@@ -8,7 +8,7 @@ import { actorOf, compatibleAnswers, type AddRoutes } from '../route.ts'
 export const databaseCredentialRoutes: AddRoutes = (app, deps) => {
   // A pool that asks for a credential per session stays far below; a loop gone wild does not fill the audit.
   const limit = new AttemptLimit({
-    attempts: 6000,
+    attempts: 1200,
     windowSeconds: 60,
     publicMessage: 'Too many database credentials in a short time: keep one until it expires',
   })
