@@ -6,7 +6,7 @@ const NONCE_MAX_CHARS = 512
 const SALT_MAX_BYTES = 256
 /** Least count that RFC 7677 section 4 allows: with fewer, whoever listens can guess the password cheaply. */
 const ITERATIONS_MIN = 4096
-/** Half a second of one core. A server that asks for more is spending our time, not protecting its password. */
+/** A fifth of a second of one core. A server that asks for more is spending our time, not protecting its password. */
 const ITERATIONS_MAX = 1_000_000
 
 export interface ServerFirst {

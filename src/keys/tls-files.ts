@@ -4,7 +4,8 @@ import { PosternError } from '../base/errors.ts'
 import type { TlsIdentity } from '../transport/byte-socket.ts'
 
 /**
- * Reads the operator's own certificate chain and private key, and checks what a client would otherwise find out.
+ * Reads the operator's own certificate chain and private key, and checks what a client would otherwise find out. Call it again to
+ * notice that they were replaced: while only one of the two is new it throws, and the old identity is to be kept.
  *
  * @param certificateFile PEM, the server's certificate first, then the intermediates
  * @param keyFile PEM, without a passphrase
@@ -25,42 +26,6 @@ export function loadTlsFiles(certificateFile: string, keyFile: string, now: Date
     throw invalid(`${certificateFile}: the certificate expired on ${new Date(server.validTo).toISOString()}`)
   }
   return { certificateChainPem, privateKeyPem }
-}
-
-/**
- * The operator's files, read again whenever asked. Nothing is watched: the caller asks on SIGHUP and now and then.
- */
-export class TlsFiles {
-  readonly #certificateFile: string
-  readonly #keyFile: string
-  #identity: TlsIdentity
-
-  private constructor(certificateFile: string, keyFile: string, identity: TlsIdentity) {
-    this.#certificateFile = certificateFile
-    this.#keyFile = keyFile
-    this.#identity = identity
-  }
-
-  /** @throws PosternError as {@link loadTlsFiles} does */
-  static load(certificateFile: string, keyFile: string, now: Date): TlsFiles {
-    return new TlsFiles(certificateFile, keyFile, loadTlsFiles(certificateFile, keyFile, now))
-  }
-
-  get identity(): TlsIdentity {
-    return this.#identity
-  }
-
-  /**
-   * @returns whether the files hold something else than before
-   * @throws PosternError as {@link loadTlsFiles} does, e.g. while only one of the two has been replaced; the old identity stays
-   */
-  reload(now: Date): boolean {
-    const fresh = loadTlsFiles(this.#certificateFile, this.#keyFile, now)
-    const { certificateChainPem, privateKeyPem } = this.#identity
-    if (fresh.certificateChainPem === certificateChainPem && fresh.privateKeyPem === privateKeyPem) return false
-    this.#identity = fresh
-    return true
-  }
 }
 
 function read(file: string): string {
