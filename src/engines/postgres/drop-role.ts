@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { PosternError } from '../../base/errors.ts'
 import type { UpstreamRole } from '../engine.ts'
-import { withPostgresErrors } from './errors.ts'
+import { sqlstateOf, withPostgresErrors } from './errors.ts'
 import type { InDatabase } from './roles.ts'
 
 const { escapeIdentifier: quoteName } = pg
@@ -12,7 +12,8 @@ const { escapeIdentifier: quoteName } = pg
  *
  * Not one transaction, since it spans databases: a failure leaves the role in place, without LOGIN, and a second try goes on.
  *
- * @throws PosternError IN_USE when the role owns something and `reassignOwnedTo` is undefined
+ * @throws PosternError IN_USE when the role owns something and `reassignOwnedTo` is undefined, or holds privileges that others
+ *   granted: only they or a superuser can take those back. In the second case the role can no longer log in.
  */
 export async function dropPostgresRole(
   client: pg.Client,
@@ -44,8 +45,16 @@ export async function dropPostgresRole(
       await withPostgresErrors(there.query(`drop owned by ${role}`))
     })
   }
-  await withPostgresErrors(client.query(`drop role ${role}`), adminOption)
+  try {
+    await withPostgresErrors(client.query(`drop role ${role}`), adminOption)
+  } catch (thrown) {
+    if (!(thrown instanceof PosternError) || sqlstateOf(thrown.cause) !== DEPENDENT_OBJECTS_STILL_EXIST) throw thrown
+    throw heldByGrants(roleName, await readDependencies(client, found.oid), thrown)
+  }
 }
+
+/** dependent_objects_still_exist (PostgreSQL appendix A). */
+const DEPENDENT_OBJECTS_STILL_EXIST = '2BP01'
 
 interface Dependency {
   /** Null: objects that all databases share, for example a database itself. */
@@ -85,4 +94,16 @@ function ownsObjects(roleName: string, owning: readonly Dependency[]): PosternEr
   return new PosternError('IN_USE', `the Postgres role ${roleName} owns objects: ${places.join(', ')}`, {
     hint: 'Name the Postgres role that shall own them from now on (reassignOwnedTo).',
   })
+}
+
+function heldByGrants(roleName: string, left: readonly Dependency[], cause: unknown): PosternError {
+  const databases = [...new Set(left.map(({ database }) => database ?? 'any database'))].join(', ')
+  return new PosternError(
+    'IN_USE',
+    `the Postgres role ${roleName} cannot log in any more, but others granted it privileges, in ${databases}`,
+    {
+      cause,
+      hint: `Have a superuser or the grantors run there: DROP OWNED BY ${quoteName(roleName)}. Then unbind again.`,
+    },
+  )
 }
