@@ -8,25 +8,28 @@
 export interface ByteSocket {
   readonly remoteAddress: string
   readonly remotePort: number
-  /** Takes a prefix of `bytes` and returns its length, 0 when the send buffer is full, -1 when the socket is closed. */
+  /**
+   * Takes a prefix of `bytes` and returns its length, 0 when the send buffer is full, -1 when the socket is closed or we ended it.
+   * What was not taken must be the beginning of the next write.
+   */
   write(bytes: Uint8Array): number
   pause(): void
   resume(): void
   /** Half-close: no more writes from us, reading goes on. */
   end(): void
-  /** Closes both directions at once, discarding what was not sent. */
+  /** Closes both directions at once, discarding what was not sent. `onClose` follows, after this returned. */
   destroy(): void
-  /** Replaces the handlers; bytes that arrived before are delivered to the new ones. */
+  /** Replaces the handlers; what arrived before is delivered to the new ones, after this returned. */
   setHandlers(handlers: ByteSocketHandlers): void
 }
 
 export interface ByteSocketHandlers {
   onData(chunk: Uint8Array): void
-  /** The send buffer has room again. */
+  /** The send buffer has room again. May also come unasked. */
   onDrain(): void
   /** The peer half-closed: no more `onData` follows. */
   onEnd(): void
-  /** The socket is gone. Called exactly once, always, last. */
+  /** The socket is gone. Called exactly once, always, last. The error is what cut it, or what a handler threw: a throw closes the socket. */
   onClose(error?: Error): void
 }
 
@@ -35,7 +38,8 @@ export interface AcceptedSocket extends ByteSocket {
   /**
    * Starts the TLS server handshake on this socket.
    * @param firstBytes bytes of the ClientHello that were already read (direct TLS); empty after SSLRequest
-   * @returns once the handshake is done; rejects when it fails. The old socket must not be used afterwards.
+   * @returns once the handshake is done; rejects when it fails. The old socket must not be used afterwards, but for `destroy`:
+   *   the deadline of the handshake is the caller's.
    */
   upgradeToTls(firstBytes: Uint8Array): Promise<TlsByteSocket>
 }
@@ -57,7 +61,7 @@ export interface TlsIdentity {
 /** An open listening port. */
 export interface ByteListener {
   readonly port: number
-  /** New handshakes present this certificate from now on; open sessions are not touched. */
+  /** New handshakes present this certificate from now on; open sessions are not touched. Throws, and changes nothing, when it is unusable. */
   setTlsIdentity(identity: TlsIdentity): void
   /** Stops accepting at once. Open sockets go on. */
   stop(): void
@@ -81,8 +85,9 @@ export type ConnectTarget =
 
 /** How the client side of TLS verifies its peer. */
 export interface TlsClientOptions {
+  /** Host name or address to check the certificate against; a name is also sent by SNI. `full` refuses when undefined. */
   readonly serverName: string | undefined
-  /** PEM bundle; undefined means the runtime's public roots. */
+  /** PEM bundle, used instead of the runtime's public roots; undefined means those. */
   readonly caPem: string | undefined
   /** `chain` verifies the chain only (verify-ca), `none` encrypts only (require). */
   readonly verify: 'full' | 'chain' | 'none'
@@ -92,7 +97,11 @@ export interface TlsClientOptions {
 
 /** An outgoing socket before TLS. */
 export interface ConnectedSocket extends ByteSocket {
-  /** Starts the TLS client handshake; resolves only once the peer is verified as asked. Rejects with the runtime's TLS error code. */
+  /**
+   * Starts the TLS client handshake; resolves only once the peer is verified as asked. Rejects with the `code` of the
+   * verification (`DEPTH_ZERO_SELF_SIGNED_CERT`, `ERR_TLS_CERT_ALTNAME_INVALID` …) or of the failed handshake (`EPROTO`, `ECONNRESET`).
+   * The deadline is the caller's: `destroy` ends it.
+   */
   upgradeToTls(options: TlsClientOptions): Promise<ByteSocket>
 }
 
@@ -100,5 +109,6 @@ export interface ConnectedSocket extends ByteSocket {
 export interface Transport {
   readonly name: 'bun' | 'node'
   listen(options: ListenOptions): ByteListener
+  /** Rejects with an error whose `code` is the system's (`ECONNREFUSED`, `ENOENT`, `EHOSTUNREACH` …), `ETIMEDOUT` after `timeoutMs`. */
   connect(target: ConnectTarget, timeoutMs: number): Promise<ConnectedSocket>
 }

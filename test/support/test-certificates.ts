@@ -10,6 +10,7 @@ import { requireTool } from './requirements.ts'
 export interface TestAuthority {
   readonly caPem: string
   readonly caFile: string
+  readonly caKeyPem: string
   /** A P-256 server certificate for the names and addresses, valid from now for `days`; -1 has expired yesterday. */
   issue(names: readonly string[], days?: number): TlsIdentity
   remove(): void
@@ -26,6 +27,7 @@ export function createTestAuthority(name: string): TestAuthority {
   return {
     caPem: readFileSync(file('ca.pem'), 'utf8'),
     caFile: file('ca.pem'),
+    caKeyPem: readFileSync(file('ca.key'), 'utf8'),
     issue(names, days = 2) {
       const alternativeNames = names.map((each) => `${isIP(each) ? 'IP' : 'DNS'}:${each}`).join(',')
       writeFileSync(file('leaf.ext'), `subjectAltName=${alternativeNames}\n`)

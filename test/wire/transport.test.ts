@@ -97,7 +97,7 @@ for (const transport of [bunTransport]) {
 
       test(`${mode}: a client that offers other protocols only is refused`, async () => {
         listener = listenForPostgres(transport, identity)
-        await expect(openTls(mode, { ALPNProtocols: ['h2'] })).rejects.toThrow()
+        await expect(openTls(mode, { ALPNProtocols: ['h2'] })).rejects.toThrow('NO_APPLICATION_PROTOCOL')
         await expect(listener.nextSession()).rejects.toThrow()
       })
 

@@ -19,6 +19,9 @@ export class NativeSocket implements ByteSocket {
   #handlers: ByteSocketHandlers | undefined
   #unread: Uint8Array[] = []
   #paused = false
+  /** The last write did not take all, and no drain came since. */
+  #full = false
+  #destroyed = false
   #peerEnded = false
   #endTold = false
   #closed: { readonly error: Error | undefined } | undefined
@@ -38,7 +41,10 @@ export class NativeSocket implements ByteSocket {
   }
 
   write(bytes: Uint8Array): number {
-    return this.#native === undefined || this.#closed !== undefined ? -1 : this.#native.write(bytes)
+    if (this.#native === undefined || this.#closed !== undefined) return -1
+    const taken = this.#native.write(bytes)
+    this.#full = taken >= 0 && taken < bytes.length
+    return taken
   }
 
   pause(): void {
@@ -61,10 +67,13 @@ export class NativeSocket implements ByteSocket {
       this.#successor.destroy()
       return
     }
+    this.#destroyed = true
     this.#unread = []
     this.#paused = false
-    // close(), not terminate(): a reset would also throw away what the kernel has already taken, such as an ErrorResponse.
-    this.#native?.close()
+    // terminate() resets, which throws away what the kernel has already taken, such as an ErrorResponse; but close() waits
+    // seconds for a peer that does not read to take the goodbye of TLS.
+    if (this.#full) this.#native?.terminate()
+    else this.#native?.close()
     if (this.#hasUntold()) this.#planDelivery()
   }
 
@@ -97,6 +106,7 @@ export class NativeSocket implements ByteSocket {
   }
 
   drained(): void {
+    this.#full = false
     if (this.#successor === undefined) this.#handlers?.onDrain()
   }
 
@@ -117,9 +127,13 @@ export class NativeSocket implements ByteSocket {
     if (this.#successor !== undefined || this.#closed !== undefined) return
     this.#closed = { error: this.#failure ?? error }
     if (this.#closed.error !== undefined) {
+      // What is still unread is of no use any more, and a paused reader must learn of it too.
       this.#unread = []
       this.#endTold = true
       this.#paused = false
+    } else if (!this.#destroyed) {
+      // Both sides ended: of the second one the runtime tells the close alone.
+      this.#peerEnded = true
     }
     this.#planDelivery()
   }

@@ -24,11 +24,14 @@ const HANDSHAKE_FAILURES: ReadonlySet<unknown> = new Set(['EPROTO', 'ECONNRESET'
 class NativeTlsSocket extends NativeSocket implements TlsByteSocket {
   serverName: string | undefined
   alpnProtocol: string | undefined
+  readonly #giveUp: 'close' | 'terminate'
   readonly #refusal: Refusal
   readonly #outcome = Promise.withResolvers<NativeTlsSocket>()
 
-  constructor(below: NativeSocket, refusal: Refusal) {
+  /** @param giveUp what to do with a connection whose handshake is refused */
+  constructor(below: NativeSocket, giveUp: 'close' | 'terminate', refusal: Refusal) {
     super(below.remoteAddress, below.remotePort)
+    this.#giveUp = giveUp
     this.#refusal = refusal
   }
 
@@ -44,8 +47,7 @@ class NativeTlsSocket extends NativeSocket implements TlsByteSocket {
       this.#outcome.resolve(this)
     } else {
       this.#outcome.reject(refused)
-      // Before a TLS 1.3 client has sent anything of its own but Finished.
-      native.terminate()
+      native[this.#giveUp]()
     }
   }
 
@@ -69,7 +71,7 @@ const tlsEvents = {
  */
 export function acceptTls(below: NativeSocket, identity: TlsIdentity, firstBytes: Uint8Array): Promise<TlsByteSocket> {
   // `error` is always set here: it says that the client showed no certificate.
-  const above = new NativeTlsSocket(below, (_native, ok, error) => (ok ? undefined : handshakeFailed(error)))
+  const above = new NativeTlsSocket(below, 'close', (_native, ok, error) => (ok ? undefined : handshakeFailed(error)))
   return upgrade(below, above, serverOptions(identity), (unread) => ({
     isServer: true,
     initialData: Buffer.concat([firstBytes, ...unread]),
@@ -89,7 +91,8 @@ export async function connectTls(below: NativeSocket, options: TlsClientOptions)
     key: options.privateKeyPem,
     rejectUnauthorized: verify === 'full',
   }
-  const above = new NativeTlsSocket(below, (native, ok, error) => refuseServer(options, native, ok, error))
+  // Not close(): a TLS 1.3 client would send its certificate before it closes.
+  const above = new NativeTlsSocket(below, 'terminate', (native, ok, error) => refuseServer(options, native, ok, error))
   return upgrade(below, above, tls, () => ({}))
 }
 
