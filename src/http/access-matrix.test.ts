@@ -120,7 +120,7 @@ it('leaves no route of the API out of the table', async () => {
   const described = Object.entries<object>(paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   )
-  expect(described.sort()).toEqual(table.map(({ method, path }) => `${method} ${path}`).sort())
+  expect(described.toSorted()).toEqual(table.map(({ method, path }) => `${method} ${path}`).toSorted())
 })
 
 it('refuses before it reads a body: an unknown caller learns nothing of the fields', async () => {

@@ -1,5 +1,5 @@
 import swagger from '@fastify/swagger'
-import { jsonSchemaTransform } from 'fastify-type-provider-zod'
+import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
 import type { HttpApp } from './route.ts'
 
 /** Collects every route added after it into an OpenAPI 3.1 document, made from the schemas that check the requests. */
@@ -17,6 +17,7 @@ export function describeApi(app: HttpApp): void {
       components: { securitySchemes: { accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
     },
     transform: jsonSchemaTransform,
+    transformObject: jsonSchemaTransformObject,
   })
 }
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import { PosternError } from '../base/errors.ts'
 
 /** Where a page ended, in the form that callers send back unread. */

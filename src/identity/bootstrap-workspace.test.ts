@@ -50,7 +50,7 @@ it('gives the administrator the workspace role admin, and the workspace keys tha
     keys
       .list(workspaceId)
       .map(({ purpose, phase }) => `${purpose} ${phase}`)
-      .sort(),
+      .toSorted(),
   ).toEqual(['access_token current', 'database_credential current'])
 })
 
@@ -69,8 +69,8 @@ it('adds hosts at a later start and takes none from another workspace', async ()
   await bootstrapWorkspace(deps(), first)
   await bootstrapWorkspace(deps(), { ...first, name: 'other', gatewayDomain: 'other.localhost', hosts: ['other.test'] })
   await bootstrapWorkspace(deps(), { ...first, hosts: ['new.test', 'other.test'] })
-  const hosts = Object.fromEntries((await listWorkspaces(store.db)).map(({ name, hosts }) => [name, hosts]))
-  expect(hosts).toEqual({ main: ['new.test', 'postern.test'], other: ['other.test'] })
+  const found = Object.fromEntries((await listWorkspaces(store.db)).map(({ name, hosts }) => [name, hosts]))
+  expect(found).toEqual({ main: ['new.test', 'postern.test'], other: ['other.test'] })
 })
 
 it('says so when another workspace has the gateway domain', async () => {

@@ -8,6 +8,7 @@ const runtimeNotice = 'oidc-provider WARNING: Unsupported runtime'
  * this one, and the notice would be the first line that an operator reads.
  */
 export async function loadProvider(): Promise<OidcProviderModule> {
+  /* oxlint-disable no-console -- not ours to print, and no other way to keep it from being printed */
   const { warn } = console
   console.warn = (...args: unknown[]) => {
     if (!String(args[0]).includes(runtimeNotice)) warn(...args)

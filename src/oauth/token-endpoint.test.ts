@@ -120,7 +120,8 @@ it('answers a wrong secret, an unknown client and a deactivated one alike: 401, 
 it('refuses an expired and a deleted secret', async () => {
   const { clientId, secret } = await addServicePrincipal(fixture)
   const short = await createServicePrincipalSecret(fixture.deps, fixture.admin, clientId, { lifetimeSeconds: 60 })
-  const ask = (value: string) => requestToken(fixture.app, { form: clientCredentials, basic: { clientId, secret: value } })
+  const ask = (value: string) =>
+    requestToken(fixture.app, { form: clientCredentials, basic: { clientId, secret: value } })
   expect((await ask(short.secret.reveal())).statusCode).toBe(200)
   offsetMs += 60_000
   expect((await ask(short.secret.reveal())).statusCode).toBe(401)
