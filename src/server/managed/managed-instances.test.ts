@@ -45,7 +45,7 @@ afterAll(() => postgres.stop())
 beforeEach(async () => {
   store = await postgres.freshStore()
   await insertWorkspace(store.db, { id: workspaceId, name: 'main', gatewayDomain: 'postern.test' })
-  await insertUser(store.db, { id: creatorId, displayName: 'Creator', email: creatorName, passwordHash: null })
+  await insertUser(store.db, { id: creatorId, displayName: 'Creator', email: creatorName, passwordHash: 'unused' })
   await assignWorkspaceRole(store.db, { workspaceId, principalId: creatorId, role: 'admin' })
   folder = mkdtempSync(join(tmpdir(), 'postern-managed-'))
   socketRoot = claimSocketRoot(folder)
