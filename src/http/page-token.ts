@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import { PosternError } from '../base/errors.ts'
 
 /** Where a page ended, in the form that callers send back unread. */
-export function encodePageToken(position: unknown): string {
+function encodePageToken(position: unknown): string {
   return Buffer.from(JSON.stringify(position)).toString('base64url')
 }
 

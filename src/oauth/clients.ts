@@ -5,7 +5,7 @@ import { findPrincipals } from '../store/principals.ts'
 import type { Store } from '../store/store.ts'
 
 /** The public client of Postern's own command line. It has no secret: a secret inside a published program is none. */
-export const commandLineClientId = 'postern'
+const commandLineClientId = 'postern'
 
 /** Client metadata of ours: the id of the service principal that the client is. */
 export const principalIdProperty = 'postern_principal_id'

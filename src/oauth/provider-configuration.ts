@@ -4,7 +4,7 @@ import { commandLineClient, principalIdProperty } from './clients.ts'
 import type { OidcProviderModule } from './load-provider.ts'
 
 /** Lifetime of an access token, in seconds. Real clients of the compatible API expect an hour. */
-export const accessTokenLifetimeSeconds = 3600
+const accessTokenLifetimeSeconds = 3600
 
 /** The one scope there is: what the caller may do is decided by workspace role, at each request. */
 export const accessTokenScope = 'all-apis'
