@@ -156,7 +156,7 @@ describeWith(['psql'], 'a login is refused', () => {
       await postern.asServicePrincipal(leaver.clientId, leaver.clientSecret)
     ).mintCredential('sample')
     expect(await logIn(token, { user: leaver.clientId })).toMatchObject({ code: 0 })
-    await admin.expect('DELETE', `/v1/servicePrincipals/${leaver.clientId}`)
+    await admin.expect('PATCH', `/v1/servicePrincipals/${leaver.clientId}`, { active: false })
     const { code, stderr } = await logIn(token, { user: leaver.clientId })
     expect(code).toBe(2)
     expect(stderr).toContain('authentication failed')

@@ -101,7 +101,8 @@ export class Forge {
 export async function openForge(postern: RunningPostern): Promise<Forge> {
   const dataDir = realpathSync(postern.dataDir)
   const password = readFileSync(join(dataDir, 'metadata', 'superuser-password'), 'utf8').trim()
-  const host = encodeURIComponent(join(claimSocketRoot(dataDir), 'meta'))
+  const { nodeId } = JSON.parse(readFileSync(join(dataDir, 'node.json'), 'utf8')) as { nodeId: string }
+  const host = encodeURIComponent(join(claimSocketRoot(nodeId), 'meta'))
   const url = `postgresql://postern_supervisor:${encodeURIComponent(password)}@localhost/postern?host=${host}`
   const store = await openStore({ url: new Secret(url), poolSize: 2, applicationName: 'forge' })
   const masterKey = MasterKey.parse(readFileSync(join(dataDir, 'master.key'), 'utf8'))
