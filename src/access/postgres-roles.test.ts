@@ -11,7 +11,7 @@ import {
 import { startUpstreamPostgres, type UpstreamPostgres } from '../../test/support/upstream-postgres.ts'
 import { LoginKey } from '../crypto/login-key.ts'
 import { open } from '../crypto/seal.ts'
-import { postgresEngine } from '../engines/postgres/index.ts'
+import { loadEngine } from '../engines/registry.ts'
 import { createInstance } from '../instances/create-instance.ts'
 import { findAdminDataSource } from '../store/data-sources.ts'
 import { findInstance } from '../store/instances.ts'
@@ -68,10 +68,8 @@ async function loginKeyWorks(roleName: string): Promise<boolean> {
   if (!source || !binding?.loginKeySealed) return false
   const route = { ...routeOf(source), username: roleName }
   const loginKey = LoginKey.fromSecret(open(deps.masterKey, binding.loginKeySealed, loginKeyContext(binding.id, route)))
-  return (
-    (await postgresEngine.roleLogin?.acceptsLoginKey(route, loginKey, { dialer: deps.dialer, timeoutMs: 2_000 })) ??
-    false
-  )
+  const { roleLogin } = await loadEngine('postgres')
+  return (await roleLogin?.acceptsLoginKey(route, loginKey, { dialer: deps.dialer, timeoutMs: 2_000 })) ?? false
 }
 
 async function upstreamRole(roleName: string) {
@@ -107,7 +105,7 @@ describe('binding', () => {
       const role = await bind({ administrator: true })
       expect((await upstreamRole(role.roleName)).member_of).toEqual(['databricks_superuser'])
     }
-    expect((await upstreamRole('databricks_superuser')).member_of.sort()).toEqual([
+    expect((await upstreamRole('databricks_superuser')).member_of.toSorted()).toEqual([
       'pg_monitor',
       'pg_read_all_data',
       'pg_write_all_data',

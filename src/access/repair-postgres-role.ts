@@ -42,9 +42,9 @@ export async function repairPostgresRole(
     try {
       const found = await admin.session.roles.find(roleName)
       requireSameRole(instance, binding, admin, found)
-      const findings = await compare(deps, instance, binding, admin, found)
-      await repair(deps, actor, instance, binding, admin, found, findings)
-      return findings
+      const changes = await compare(deps, instance, binding, admin, found)
+      await repair(deps, actor, instance, binding, admin, found, changes)
+      return changes
     } catch (thrown) {
       if (thrown instanceof PosternError && thrown.code === 'ROLE_DRIFTED') {
         await recordAudit(deps.store.db, { ...entry(actor, instance, binding), outcome: 'denied', reason: thrown.code })

@@ -12,7 +12,13 @@ import { getInstance, type InstanceView } from './read-instances.ts'
 /** State of a managed instance → the one that the use-case puts it in; a state that is not here refuses. */
 type Transitions = Partial<Record<InstanceRow['state'], InstanceRow['state']>>
 
-const STARTS: Transitions = { STOPPED: 'STARTING', FAILED: 'STARTING', STARTING: 'STARTING', AVAILABLE: 'AVAILABLE' }
+const STARTS: Transitions = {
+  STOPPED: 'STARTING',
+  FAILED: 'STARTING',
+  STARTING: 'STARTING',
+  AVAILABLE: 'AVAILABLE',
+  UPDATING: 'STARTING',
+}
 /** UPDATING until its supervisor has seen it stop: new logins are refused from now on. */
 const STOPS: Transitions = {
   AVAILABLE: 'UPDATING',

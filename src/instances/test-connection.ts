@@ -1,4 +1,4 @@
-import { asPosternError, PosternError, type ErrorCode } from '../base/errors.ts'
+import { asPosternError, type ErrorCode, type PosternError } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
 import type { ConnectionReport } from '../contract/instances.ts'
 import { isUnixRoute, type DataSourceRoute } from '../dialer/data-source-route.ts'

@@ -48,13 +48,11 @@ export async function startUpstreamPostgres(options: {
   ]
   const port = await freePort()
   const settings = [
-    ...[
-      'listen_addresses=127.0.0.1',
-      'unix_socket_directories=',
-      'fsync=off',
-      'shared_buffers=16MB',
-      'max_connections=40',
-    ],
+    'listen_addresses=127.0.0.1',
+    'unix_socket_directories=',
+    'fsync=off',
+    'shared_buffers=16MB',
+    'max_connections=40',
     `hba_file=${write('hba.conf', `${[...options.hba, 'host all postgres 127.0.0.1/32 scram-sha-256'].join('\n')}\n`)}`,
   ]
   if (options.tls) {

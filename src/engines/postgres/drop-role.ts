@@ -2,9 +2,11 @@ import pg from 'pg'
 import { PosternError } from '../../base/errors.ts'
 import type { UpstreamRole } from '../engine.ts'
 import { sqlstateOf, withPostgresErrors } from './errors.ts'
-import type { InDatabase } from './roles.ts'
 
 const { escapeIdentifier: quoteName } = pg
+
+/** Runs `work` in a session of the same user on another database of the server. */
+export type InDatabase = <T>(database: string, work: (client: pg.Client) => Promise<T>) => Promise<T>
 
 /**
  * Ends the role's sessions and drops it. Postgres drops no role that owns something or was granted something, and both may be

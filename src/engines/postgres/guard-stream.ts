@@ -22,7 +22,7 @@ export function guardStream(stream: Duplex, mayCarryRecoverablePassword: boolean
   const reader = new MessageReader({ maxLength: () => MAX_MESSAGE_BYTES, maxUnreadBytes: MAX_UNREAD_BYTES })
   const login = new LoginGuard(mayCarryRecoverablePassword)
   const subscribe = stream.on.bind(stream)
-  stream.on = (event: string, listener: (...args: any[]) => void) => {
+  const guarded = (event: string, listener: (chunk: Buffer) => void): Duplex => {
     if (event !== 'data') return subscribe(event, listener)
     return subscribe('data', (chunk: Buffer) => {
       try {
@@ -36,7 +36,8 @@ export function guardStream(stream: Duplex, mayCarryRecoverablePassword: boolean
       }
     })
   }
-  return stream
+  // Every event but this one passes by; the driver subscribes to no other with a chunk.
+  return Object.assign(stream, { on: guarded as typeof stream.on })
 }
 
 function nextMessage(reader: MessageReader): WireMessage | undefined {

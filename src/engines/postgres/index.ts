@@ -1,11 +1,12 @@
 import type { Engine, EngineSession, OpenOptions } from '../engine.ts'
 import type { DataSourceRoute } from '../../dialer/data-source-route.ts'
 import { openPostgresClient } from './driver.ts'
+import type { InDatabase } from './drop-role.ts'
 import { translatePostgresError, withPostgresErrors } from './errors.ts'
 import { checkPostgresPrivileges, readServerVersion } from './introspect.ts'
 import { checkPostgresRoute } from './options.ts'
 import { acceptsLoginKey } from './role-login.ts'
-import { postgresRoles, type InDatabase } from './roles.ts'
+import { postgresRoles } from './roles.ts'
 
 /** PostgreSQL 10 and newer. */
 export const postgresEngine: Engine = {
