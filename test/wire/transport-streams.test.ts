@@ -173,6 +173,18 @@ for (const transport of [bunTransport]) {
           expect(session.closeError).toBeUndefined()
         })
 
+        test('end comes after all that write took, however slowly the peer reads', async () => {
+          const { peer, accepted } = await pair()
+          const session = new RecordedSocket(accepted)
+          peer.pause()
+          let sent = 0
+          for (let taken = 1; taken > 0; sent += taken) taken = session.socket.write(PIECE.subarray(sent % 7))
+          const received = slowly(peer)
+          for (let i = 0; i < 4; i++) await session.send(PIECE)
+          session.socket.end()
+          expect(await received).toBe(sent + 4 * MIB)
+        })
+
         test('a peer that resets is a close with ECONNRESET, told once', async () => {
           const { raw, accepted } = await pair()
           const session = new RecordedSocket(accepted)
@@ -319,6 +331,16 @@ for (const transport of [bunTransport]) {
       })
     }
   })
+}
+
+/** Reads to the end, a little at a time, and counts. */
+async function slowly(stream: Duplex): Promise<number> {
+  let bytes = 0
+  for await (const chunk of stream) {
+    bytes += (chunk as Buffer).length
+    await sleep(1)
+  }
+  return bytes
 }
 
 /** Reads to the end and counts. */

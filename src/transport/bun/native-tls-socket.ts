@@ -60,7 +60,6 @@ class NativeTlsSocket extends NativeSocket implements TlsByteSocket {
 
 const tlsEvents = {
   ...nativeEvents,
-  open: (native: Native) => native.data.attach(native),
   handshake: (native: Native, ok: boolean, error: Error | null) =>
     (native.data as NativeTlsSocket).handshaken(native, ok, error),
 }
@@ -119,7 +118,8 @@ function upgrade(
       socket: tlsEvents,
       ...server(unread),
     }
-    const [ciphertext] = native.upgradeTLS(options)
+    const [ciphertext, plaintext] = native.upgradeTLS(options)
+    above.attach(plaintext)
     if (options.isServer === undefined) stopCiphertextCopies(ciphertext)
   } catch (thrown) {
     // A certificate or key that does not parse.
