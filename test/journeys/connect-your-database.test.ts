@@ -111,9 +111,7 @@ describeWith(['psql'], 'connecting a database', () => {
       code: 'UPSTREAM_TLS_UNTRUSTED',
     })
     expect(failureOf(await testConnection({ host: '127.0.0.1', tlsMode: 'verify-ca' }))).toBeUndefined()
-    expect(
-      failureOf(await testConnection({ host: '127.0.0.1', tlsMode: 'require', tlsCa: undefined })),
-    ).toBeUndefined()
+    expect(failureOf(await testConnection({ host: '127.0.0.1', tlsMode: 'require', tlsCa: undefined }))).toBeUndefined()
     expect(failureOf(await testConnection({ tlsMode: 'disable', tlsCa: undefined }))).toMatchObject({ stage: 'login' })
   })
 
