@@ -3,6 +3,8 @@ import { constants } from 'node:os'
 import type { Cli } from './cli.ts'
 import { CliError } from './cli-error.ts'
 
+const program = 'psql'
+
 /** libpq settings that would send the credential elsewhere, or refuse the password that the gateway asks for. */
 const overridden = [
   'PGHOSTADDR',
@@ -27,7 +29,7 @@ export async function runPsql(
 ): Promise<number> {
   const environment: Record<string, string | undefined> = { ...cli.environment }
   for (const name of [...overridden, 'POSTERN_CLIENT_SECRET']) delete environment[name]
-  const child = spawn('psql', psqlArguments, { stdio: 'inherit', env: { ...environment, ...settings } })
+  const child = spawn(program, psqlArguments, { stdio: 'inherit', env: { ...environment, ...settings } })
   // Ctrl-C is for psql, which cancels its statement; both processes get the signal from the terminal.
   const stopIgnoring = cli.terminal.onInterrupt(() => undefined)
   const forward = () => child.kill('SIGTERM')

@@ -40,7 +40,7 @@ interface Options {
 
 const columns: readonly Column<AuditEvent>[] = [
   { title: 'TIME', text: (event) => shownTime(event.occurredAt), keep: true },
-  { title: 'ACTION', text: (event) => event.action },
+  { title: 'ACTION', text: (event) => event.action, keep: true },
   { title: 'OUTCOME', text: (event) => (event.reason === null ? event.outcome : `${event.outcome}: ${event.reason}`) },
   { title: 'ACTOR', text: (event) => event.actor.name ?? event.actor.id },
   { title: 'TARGET', text: (event) => event.target.name ?? event.target.id },

@@ -1,8 +1,7 @@
 import { SigningKeyList } from '../../../contract/signing-keys.ts'
 import type { Cli } from '../../cli.ts'
-import { showList } from '../../output.ts'
 import { signedIn } from '../../sign-in.ts'
-import { keyColumns } from './key-columns.ts'
+import { showKeys } from './show-keys.ts'
 import type { Verb } from '../../verb.ts'
 
 export const verb: Verb = {
@@ -14,5 +13,5 @@ export const verb: Verb = {
 async function run(cli: Cli): Promise<void> {
   const api = await signedIn(cli)
   const { keys } = await api.call({ method: 'GET', path: '/v1/keys', answer: SigningKeyList })
-  showList(cli, keys, keyColumns, 'There are no signing keys.')
+  showKeys(cli, keys)
 }
