@@ -16,7 +16,10 @@ export type AuthenticationRequest =
 
 const METHOD = { ok: 0, cleartextPassword: 3, md5Password: 5, sasl: 10, saslContinue: 11, saslFinal: 12 } as const
 
-/** @returns undefined when the body is malformed */
+/**
+ * Reads the body of an authentication request.
+ * @returns undefined when it is malformed
+ */
 export function readAuthenticationRequest(body: Uint8Array): AuthenticationRequest | undefined {
   const fields = new FieldReader(body)
   const method = fields.int32()
@@ -42,23 +45,30 @@ export function readAuthenticationRequest(body: Uint8Array): AuthenticationReque
   }
 }
 
+/** The login succeeded. */
 export function writeAuthenticationOk(): Uint8Array {
   return message('R', int32(METHOD.ok))
 }
 
+/** Asks for the password itself: only ever above TLS. */
 export function writeAuthenticationCleartextPassword(): Uint8Array {
   return message('R', int32(METHOD.cleartextPassword))
 }
 
-/** @param mechanisms names in the order of preference */
+/**
+ * Offers SASL mechanisms.
+ * @param mechanisms names in the order of preference
+ */
 export function writeAuthenticationSasl(mechanisms: readonly string[]): Uint8Array {
   return message('R', int32(METHOD.sasl), ...mechanisms.map(cstring), Uint8Array.of(0))
 }
 
+/** The next challenge of a SASL exchange. */
 export function writeAuthenticationSaslContinue(data: Uint8Array): Uint8Array {
   return message('R', int32(METHOD.saslContinue), data)
 }
 
+/** The last word of a SASL exchange; AuthenticationOk follows. */
 export function writeAuthenticationSaslFinal(data: Uint8Array): Uint8Array {
   return message('R', int32(METHOD.saslFinal), data)
 }

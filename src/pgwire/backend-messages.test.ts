@@ -133,7 +133,7 @@ describe('server messages are read back', () => {
   test('NegotiateProtocolVersion', () => {
     const answer = { newestMinor: 2, unrecognized: ['_pq_.a', '_pq_.b'] }
     const bytes = writeNegotiateProtocolVersion(answer)
-    expect(Buffer.from(bytes.subarray(0, 13)).toString('hex')).toBe('760000001a' + '00030002' + '00000002')
+    expect(Buffer.from(bytes.subarray(0, 13)).toString('hex')).toBe('760000001a0003000200000002')
     expect(readNegotiateProtocolVersion(body(bytes))).toEqual(answer)
     expect(
       readNegotiateProtocolVersion(Buffer.concat([int32(0x30002), int32(0x7fffffff), cstring('a')])),

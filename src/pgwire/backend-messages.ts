@@ -12,10 +12,12 @@ export interface ParameterStatus {
   readonly value: string
 }
 
+/** Reports a setting that a client wants to know, such as `server_version`. */
 export function writeParameterStatus(name: string, value: string): Uint8Array {
   return message('S', cstring(name), cstring(value))
 }
 
+/** Reads ParameterStatus (`S`). */
 export function readParameterStatus(body: Uint8Array): ParameterStatus | undefined {
   const fields = new FieldReader(body)
   const name = fields.cstring()
@@ -29,12 +31,16 @@ export interface BackendKeyData {
   readonly key: Uint8Array
 }
 
-/** @param key exactly 4 bytes in protocol 3.0, 4 to 256 in 3.2 */
+/**
+ * Tells the client how to cancel.
+ * @param key exactly 4 bytes in protocol 3.0, 4 to 256 in 3.2
+ */
 export function writeBackendKeyData({ pid, key }: BackendKeyData): Uint8Array {
   if (!isCancelKey(key)) throw new RangeError(`a cancel key has 4 to 256 bytes, not ${key.length}`)
   return message('K', int32(pid), key)
 }
 
+/** Reads BackendKeyData (`K`). */
 export function readBackendKeyData(body: Uint8Array): BackendKeyData | undefined {
   const fields = new FieldReader(body)
   const pid = fields.int32()
@@ -46,10 +52,12 @@ export function readBackendKeyData(body: Uint8Array): BackendKeyData | undefined
 /** Idle, in a transaction, in a failed transaction. */
 export type TransactionStatus = 'I' | 'T' | 'E'
 
+/** Ends the login, and every answer: the client may send its next request. */
 export function writeReadyForQuery(status: TransactionStatus): Uint8Array {
   return message('Z', Uint8Array.of(status.charCodeAt(0)))
 }
 
+/** Reads ReadyForQuery (`Z`). */
 export function readReadyForQuery(body: Uint8Array): TransactionStatus | undefined {
   const status = body.length === 1 ? String.fromCharCode(body[0] ?? 0) : ''
   return status === 'I' || status === 'T' || status === 'E' ? status : undefined
@@ -73,6 +81,7 @@ export function writeNegotiateProtocolVersion({ newestMinor, unrecognized }: Neg
   )
 }
 
+/** Reads NegotiateProtocolVersion (`v`). */
 export function readNegotiateProtocolVersion(body: Uint8Array): NegotiateProtocolVersion | undefined {
   const fields = new FieldReader(body)
   const version = fields.int32()

@@ -17,6 +17,7 @@ export function writeErrorResponse(fields: ErrorFields): Uint8Array {
   return writeFields('E', fields)
 }
 
+/** Tells the client something that changes nothing. */
 export function writeNoticeResponse(fields: ErrorFields): Uint8Array {
   return writeFields('N', fields)
 }

@@ -18,6 +18,7 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
   }
 }
 
+/** A signed 32-bit number, most significant byte first. */
 export function int32(value: number): Uint8Array {
   const bytes = new Uint8Array(4)
   new DataView(bytes.buffer).setInt32(0, value)
