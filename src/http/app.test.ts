@@ -1,13 +1,20 @@
-import { connect } from 'node:net'
-import type { AddressInfo } from 'node:net'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import type { IncomingHttpHeaders } from 'node:http'
+import { get } from 'node:https'
+import { type AddressInfo, connect } from 'node:net'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../test/support/embedded-postgres.ts'
 import {
+  accessTokenOf,
   addServicePrincipal,
+  bearer,
   type HttpFixture,
+  requestToken,
   startHttpFixture,
   testHttpOptions,
 } from '../../test/support/http-app.ts'
+import { issueAuthority, issueServerCertificate } from '../keys/issue-certificate.ts'
 import { createHttpApp } from './app.ts'
 
 let postgres: EmbeddedPostgres
@@ -64,6 +71,15 @@ it('refuses oversized headers, bytes that are no HTTP, and a body of two lengths
   expect(await exchange(smuggled)).toMatch(/^HTTP\/1.1 400 /)
 })
 
+it('serves nobody who names no host, or two', async () => {
+  expect(await exchange('GET /v1/me HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1.[01] 40[04] /)
+  const own = `Host: 127.0.0.1:${port}\r\n`
+  for (const hosts of [`${own}Host: evil.test\r\n`, `Host: evil.test\r\n${own}`]) {
+    const answer = await exchange(`GET /.well-known/databricks-config HTTP/1.1\r\n${hosts}Connection: close\r\n\r\n`)
+    expect(answer).not.toContain('evil')
+  }
+})
+
 it('does not stay open for a body that the token endpoint will not take', async () => {
   const form = new URLSearchParams({ grant_type: 'client_credentials', filler: 'a'.repeat(100_000) })
   const answer = await fetch(`http://127.0.0.1:${port}/oidc/v1/token`, { method: 'POST', body: form })
@@ -82,15 +98,54 @@ it('is not made for an address that is not loopback without TLS, unless a proxy 
   await behindProxy.close()
 })
 
-it('is alive but not ready while the store is away, and says which', async () => {
-  const lost = await startHttpFixture(await postgres.freshStore())
+it('serves HTTPS with the certificate of the operator, and names itself by https', async () => {
+  const folder = mkdtempSync('/tmp/postern-https-')
+  const authority = await issueAuthority(new Date())
+  const server = await issueServerCertificate(authority, ['localhost', '127.0.0.1'], new Date())
+  const httpTlsCert = join(folder, 'server.pem')
+  const httpTlsKey = join(folder, 'server.key')
+  writeFileSync(httpTlsCert, server.certificatePem)
+  writeFileSync(httpTlsKey, server.privateKey.reveal())
+  const app = await createHttpApp(fixture.deps, { ...testHttpOptions, httpTlsCert, httpTlsKey })
+  await app.listen({ host: '127.0.0.1', port: 0 })
+  const tlsPort = (app.server.address() as AddressInfo).port
+  const answer = await new Promise<{ headers: IncomingHttpHeaders; body: string }>((resolve, reject) => {
+    const options = {
+      port: tlsPort,
+      host: '127.0.0.1',
+      path: '/.well-known/databricks-config',
+      ca: authority.certificatePem,
+    }
+    get(options, (response) => {
+      let body = ''
+      response.on('data', (chunk) => (body += chunk))
+      response.on('end', () => resolve({ headers: response.headers, body }))
+    }).on('error', reject)
+  })
+  expect(JSON.parse(answer.body)).toMatchObject({ oidc_endpoint: `https://127.0.0.1:${tlsPort}/oidc` })
+  expect(answer.headers['strict-transport-security']).toMatch(/max-age/)
+  await app.close()
+  rmSync(folder, { recursive: true })
+})
+
+it('is alive but not ready while the store is away, and answers 503 rather than a refusal', async () => {
+  const ownPostgres = await startEmbeddedPostgres()
+  const lost = await startHttpFixture(await ownPostgres.freshStore())
+  const caller = await addServicePrincipal(lost)
+  const headers = bearer(await accessTokenOf(lost.app, caller))
   expect((await lost.app.inject({ url: '/readyz' })).statusCode).toBe(200)
-  await lost.deps.store.close()
+  await ownPostgres.server.stop()
   expect((await lost.app.inject({ url: '/healthz' })).statusCode).toBe(200)
-  const answer = await lost.app.inject({ url: '/readyz' })
-  expect(answer.statusCode).toBe(503)
-  expect(answer.json()).toMatchObject({ problem: 'STORE_UNAVAILABLE' })
-  await lost.app.close()
+  const ready = await lost.app.inject({ url: '/readyz' })
+  expect(ready.statusCode).toBe(503)
+  expect(ready.json()).toMatchObject({ problem: 'STORE_UNAVAILABLE' })
+  const me = await lost.app.inject({ url: '/v1/me', headers })
+  expect(me.json()).toMatchObject({ status: 503, code: 'STORE_UNAVAILABLE' })
+  const token = await requestToken(lost.app, { form: { grant_type: 'client_credentials' }, basic: caller })
+  expect(token.statusCode).toBe(503)
+  expect(token.json()).toMatchObject({ error: 'temporarily_unavailable' })
+  await lost.close()
+  await ownPostgres.stop()
 })
 
 it("is not ready while its clock is more than five seconds off the store's", async () => {

@@ -131,7 +131,11 @@ function compareSecretsByHash(
     const { peer } = deps.callerOf(ctx.req)
     const compare = async () => {
       await deps.limits.beginSecret(peer, this.clientId)
-      const match = await verifyClientSecret(deps, this.clientId, new Secret(presented))
+      const checking = verifyClientSecret(deps, this.clientId, new Secret(presented))
+      const match = await checking.catch(async (failure: unknown) => {
+        await deps.limits.secretUnchecked(peer, this.clientId)
+        throw failure
+      })
       if (match === null) return false
       await deps.limits.secretMatched(peer, this.clientId)
       return true

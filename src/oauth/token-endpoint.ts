@@ -26,7 +26,7 @@ export function aroundTokenEndpoint(deps: {
     try {
       await deps.limits.beginRequest(peer)
       await next()
-      if (ctx.status === 200) await deps.limits.requestSucceeded(peer)
+      if (ctx.status === 200 || ctx.status >= 500) await deps.limits.requestForgiven(peer)
       await auditAnswer(deps, ctx)
     } catch (thrown) {
       answerFailure(ctx, thrown)

@@ -39,7 +39,13 @@ export class TokenLimits {
     await this.#tokensOfClient.take(clientId)
   }
 
-  async requestSucceeded(address: string): Promise<void> {
+  /** Takes back {@link beginSecret} of an attempt that failed on our side. */
+  async secretUnchecked(address: string, clientId: string): Promise<void> {
+    await this.#failuresOfClientAtAddress.giveBack(`${addressKey(address)} ${clientId}`)
+  }
+
+  /** Takes back {@link beginRequest} of a request that succeeded, or failed on our side. */
+  async requestForgiven(address: string): Promise<void> {
     await this.#failuresOfAddress.giveBack(addressKey(address))
   }
 }
