@@ -154,7 +154,7 @@ describe('GLOSSARY.md', () => {
     expect(avoided.flatMap((word) => uses(text, word))).toEqual([])
   })
 
-  test.each(prosePages)('%s never says "role" alone', (file) => {
+  test.each(prosePages.filter((file) => !file.startsWith('docs/design/')))('%s never says "role" alone', (file) => {
     const text = prose(read(file)).replace(
       /\b(Postgres|workspace|native|bound|unbound|group|administrators['’]|group's) roles?\b/gi,
       '',
