@@ -324,13 +324,26 @@ describe('unbinding', () => {
       message: expect.stringContaining('1 in database postgres'),
     })
     expect(await loginKeyWorks(roleName)).toBe(true)
+    for (const [reassignOwnedTo, code] of [
+      ['postgres', 'INVALID_ARGUMENT'],
+      ['postern', 'INVALID_ARGUMENT'],
+      ['nobody', 'NOT_FOUND'],
+    ] as const) {
+      const options = { ...unbinding, reassignOwnedTo }
+      const attempt = unbindPostgresRole(fixture.deps, fixture.admin, 'orders', roleName, options)
+      await expect(attempt).rejects.toMatchObject({ code })
+    }
+    expect(await loginKeyWorks(roleName)).toBe(true)
+    const heir = (await bind()).roleName
     const outcome = await unbindPostgresRole(fixture.deps, fixture.admin, 'orders', roleName, {
       ...unbinding,
-      reassignOwnedTo: 'postern',
+      reassignOwnedTo: heir,
     })
     expect(outcome).toBe('dropped')
     const { rows } = await superuser.query(`select tableowner from pg_tables where tablename = 'precious'`)
-    expect(rows).toEqual([{ tableowner: 'postern' }])
+    expect(rows).toEqual([{ tableowner: heir }])
+    const { rows: members } = await superuser.query(`select pg_has_role('postern', $1, 'usage') as has`, [heir])
+    expect(members).toEqual([{ has: false }])
   })
 
   it('removes a binding whose role is gone, and one whose database is not to be asked', async () => {

@@ -54,7 +54,7 @@ export const PostgresRoleRepair = z.object({
 
 export const UnbindPostgresRoleQuery = z.object({
   reassignOwnedTo: PostgresRoleName.optional().describe(
-    'Postgres role that gets what the unbound one owns; without it a role that owns something is refused.',
+    'Postgres role, not a superuser, that gets what the unbound one owns; without it a role that owns something is refused.',
   ),
   keepUpstreamRole: z
     .stringbool()

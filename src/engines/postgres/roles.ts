@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { PosternError } from '../../base/errors.ts'
 import type { PostgresRoles, RoleAttributes, UpstreamRole } from '../engine.ts'
-import { dropPostgresRole, type InDatabase } from './drop-role.ts'
+import { dropPostgresRole, MEMBERSHIP_OPTIONS_SINCE, type InDatabase } from './drop-role.ts'
 import { withPostgresErrors } from './errors.ts'
 
 const { escapeIdentifier: quoteName, escapeLiteral: quoteText } = pg
@@ -10,8 +10,6 @@ const { escapeIdentifier: quoteName, escapeLiteral: quoteText } = pg
 const ADMINISTRATORS = 'databricks_superuser'
 /** From PostgreSQL 14 on there are roles that read and write everything without being superuser. */
 const ADMINISTRATORS_GRANTS = ['pg_read_all_data', 'pg_write_all_data', 'pg_monitor']
-/** Memberships have INHERIT and SET options of their own since PostgreSQL 16. */
-const MEMBERSHIP_OPTIONS_SINCE = 160_000
 
 /** Work on Postgres roles by quoted names and values; each statement says what an administrator must grant if it is refused. */
 export function postgresRoles(client: pg.Client, inDatabase: InDatabase): PostgresRoles {
