@@ -75,7 +75,7 @@ export async function createHttpApp(deps: HttpDependencies, options: HttpOptions
     routerOptions: { maxParamLength: 256 },
     forceCloseConnections: 'idle',
     clientErrorHandler: answerUnreadable,
-  } as object).withTypeProvider<ZodTypeProvider>() as unknown as HttpApp
+  } as object).withTypeProvider<ZodTypeProvider>()
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   acceptEmptyJson(app)

@@ -177,7 +177,7 @@ describe('over HTTP', () => {
     expect(last.statusCode).toBe(429)
     expect(Number(last.headers['retry-after'])).toBeGreaterThan(0)
     expect(last.json()).toMatchObject({ error_code: 'REQUEST_LIMIT_EXCEEDED' })
-  })
+  }, 60_000)
 
   it('pages through audit events and service principals to the last, and refuses a page token of another list', async () => {
     for (let count = 0; count < 4; count++) await addServicePrincipal(fixture)

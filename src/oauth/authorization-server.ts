@@ -86,7 +86,7 @@ export class AuthorizationServer {
         adapter: (model) =>
           model === 'Client' ? new ClientAdapter(findClient) : new PostgresAdapter(deps, workspaceId, model),
         cookieKeys: [cookieKey(deps.masterKey, workspaceId)],
-        signingJwk: signingKeys.current(workspaceId, 'access_token').privateJwk() as JWK,
+        signingJwk: signingKeys.current(workspaceId, 'access_token').privateJwk(),
         isPasswordGrantOffered: deps.isPasswordGrantOffered,
       }),
     )

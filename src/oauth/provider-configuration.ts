@@ -81,7 +81,7 @@ export function providerConfiguration(errors: OidcProviderModule['errors'], part
       customizers: {
         // A client-credentials token has no account: its subject is the service principal that the client is.
         jwt: (_ctx, token, jwt) => {
-          if (token.kind === 'ClientCredentials') jwt.payload.sub = token.client?.[principalIdProperty] as string
+          if (token.kind === 'ClientCredentials') jwt.payload.sub = token.client?.[principalIdProperty]
         },
       },
     },
@@ -121,7 +121,7 @@ export function resourceServerOf(workspaceId: WorkspaceId): ResourceServer {
  * than answered with more than was asked for.
  */
 export function requireScope(errors: OidcProviderModule['errors'], ctx: KoaContextWithOIDC): void {
-  const params = ctx.oidc.params as Record<string, unknown> | undefined
+  const params = ctx.oidc.params
   if (params === undefined) return
   params.scope ??= accessTokenScope
   if (!String(params.scope).split(' ').includes(accessTokenScope)) {

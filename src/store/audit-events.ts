@@ -94,19 +94,19 @@ export async function listAuditEvents(
   return rows.map((row) => ({
     id: row.id,
     occurredAt: row.occurred_at,
-    workspaceId: row.workspace_id as WorkspaceId | null,
+    workspaceId: row.workspace_id,
     action: row.action,
     outcome: row.outcome,
     reason: row.reason,
-    actorId: row.actor_id as PrincipalId | null,
+    actorId: row.actor_id,
     actorName: row.actor_name,
     targetType: row.target_type,
     targetId: row.target_id,
     targetName: row.target_name,
-    sessionId: row.session_id as SessionId | null,
+    sessionId: row.session_id,
     requestId: row.request_id,
     peer: row.peer,
-    detail: row.detail as Record<string, unknown>,
+    detail: row.detail,
   }))
 }
 

@@ -53,7 +53,7 @@ export async function findOauthArtifact(
   else query = query.where('user_code', '=', key.userCode)
   const row = await query.executeTakeFirst()
   if (row === undefined) return undefined
-  const payload = row.payload as Record<string, unknown>
+  const payload = row.payload
   return row.consumed_at === null ? payload : { ...payload, consumed: Math.floor(row.consumed_at.getTime() / 1000) }
 }
 

@@ -96,7 +96,7 @@ export async function readLiveSecretHashes(db: Kysely<Schema>, clientId: string,
     .execute()
   return rows.map((row) => ({
     id: row.id,
-    principalId: row.principal_id as PrincipalId,
+    principalId: row.principal_id,
     hash: row.secret_hash,
     lastUsedAt: row.last_used_at,
   }))

@@ -47,7 +47,7 @@ export async function listWorkspaces(db: Kysely<Schema>): Promise<WorkspaceRow[]
     .execute()
   const byId = new Map<string, WorkspaceRow & { hosts: string[] }>()
   for (const row of rows) {
-    const id = row.id as WorkspaceId
+    const id = row.id
     const workspace = byId.get(id) ?? { id, name: row.name, gatewayDomain: row.gateway_domain, hosts: [] }
     if (row.host !== null) workspace.hosts.push(row.host)
     byId.set(id, workspace)
