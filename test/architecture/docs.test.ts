@@ -23,6 +23,12 @@ function codeSpans(markdown: string): string[] {
   return [...withoutFences(markdown).matchAll(/`([^`\n]+)`/g)].map(([, span = '']) => span)
 }
 
+/** Files that a drawing in a fenced block names. */
+function drawnFiles(markdown: string): string[] {
+  const blocks = markdown.matchAll(/^( *)```\n([\s\S]*?)^\1```/gm)
+  return [...blocks].flatMap(([, , block = '']) => block.match(/[a-z][\w/-]*\.ts\b/g) ?? [])
+}
+
 function withoutFences(markdown: string): string {
   return markdown.replace(/^( *)```[^\n]*\n[\s\S]*?^\1```/gm, '')
 }
@@ -72,7 +78,9 @@ function anchors(markdown: string): Set<string> {
 
 describe('paths', () => {
   test.each(maps)('%s names only what exists', (document) => {
-    const missing = codeSpans(read(document)).filter((span) => isRepositoryPath(span) && !exists(span, document))
+    const text = read(document)
+    const named = [...codeSpans(text).filter(isRepositoryPath), ...drawnFiles(text)]
+    const missing = named.filter((path) => !exists(path, document))
     expect(missing).toEqual([])
   })
 })
