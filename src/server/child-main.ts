@@ -1,4 +1,5 @@
 import { asPosternError, PosternError } from '../base/errors.ts'
+import { createLogger } from '../telemetry/logger.ts'
 import type { TlsIdentity } from '../transport/byte-socket.ts'
 import type { ChildBootstrap, MessageFromChild, MessageToChild } from './child-messages.ts'
 
@@ -48,7 +49,9 @@ export async function runChild(start: (bootstrap: ChildBootstrap) => Promise<Run
     role = await start(bootstrap)
   } catch (thrown) {
     const { code, message, hint } = asPosternError(thrown)
-    if (code === 'INTERNAL') console.error(thrown)
+    if (code === 'INTERNAL') {
+      createLogger({ level: 'error', role: 'child' }).error({ err: thrown }, 'could not be started')
+    }
     send({ type: 'failed', code, message, hint })
     // The message is on its way through the channel; exit would cut it off.
     setTimeout(() => process.exit(1), 100)

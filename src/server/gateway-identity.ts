@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs'
 import { systemClock } from '../base/clock.ts'
-import { PosternError } from '../base/errors.ts'
 import type { Config } from '../config/parse-config.ts'
 import type { MasterKey } from '../crypto/master-key.ts'
 import { ensureServerCertificate, serverCertificateNames } from '../keys/server-certificate.ts'
+import { loadTlsFiles } from '../keys/tls-files.ts'
 import type { Store } from '../store/store.ts'
 import type { TlsIdentity } from '../transport/byte-socket.ts'
 import { writeAtomically } from './data-folder.ts'
@@ -69,10 +68,7 @@ async function readIdentity(options: GatewayIdentityOptions): Promise<TlsIdentit
   const { config, caFile } = options
   const { gatewayTlsCert, gatewayTlsKey } = config
   if (gatewayTlsCert !== undefined && gatewayTlsKey !== undefined) {
-    const identity = {
-      certificateChainPem: readPem(gatewayTlsCert, 'gatewayTlsCert'),
-      privateKeyPem: readPem(gatewayTlsKey, 'gatewayTlsKey'),
-    }
+    const identity = loadTlsFiles(gatewayTlsCert, gatewayTlsKey, systemClock.now())
     writeAtomically(caFile, identity.certificateChainPem, 0o644)
     return identity
   }
@@ -82,13 +78,4 @@ async function readIdentity(options: GatewayIdentityOptions): Promise<TlsIdentit
   const certificate = await ensureServerCertificate({ ...options, clock: systemClock }, names)
   writeAtomically(caFile, certificate.caPem, 0o644)
   return certificate.identity
-}
-
-function readPem(path: string, option: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    throw new PosternError('CONFIG_INVALID', `${option}: ${path} cannot be read (${code}).`, { cause })
-  }
 }

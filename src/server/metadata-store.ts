@@ -88,6 +88,7 @@ async function makeOwnDatabase(server: RunningPostgres, password: Secret): Promi
     port: server.port,
     user: server.superuserName,
     password: server.superuserPassword.reveal(),
+    ssl: false,
     database: 'postgres',
     statement_timeout: 60_000,
   })

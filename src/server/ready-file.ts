@@ -34,7 +34,7 @@ export function readyFacts(
 }
 
 /** The address by which clients reach the API: the one given, or the one listened on. */
-export function httpUrl(config: Pick<Config, 'publicUrl' | 'httpTlsCert' | 'httpHost'>, port: number): string {
+function httpUrl(config: Pick<Config, 'publicUrl' | 'httpTlsCert' | 'httpHost'>, port: number): string {
   if (config.publicUrl !== undefined) return config.publicUrl
   const scheme = config.httpTlsCert === undefined ? 'http' : 'https'
   const host = isIP(config.httpHost) === 6 ? `[${config.httpHost}]` : config.httpHost

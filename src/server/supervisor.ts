@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { systemClock } from '../base/clock.ts'
 import type { Secret } from '../base/secret.ts'
 import type { Config } from '../config/parse-config.ts'
@@ -62,7 +63,9 @@ export async function startNode(config: Config, options: SupervisorOptions): Pro
     const folder = openDataFolder(config.dataDir)
     closers.add('lock', await lockDataFolder(folder.lockFile, folder.path))
     const users = await systemUsers((line) => logger.info(line))
-    const node: Node = { ...options, config, folder, users, socketRoot: claimSocketRoot(folder.nodeId), closers }
+    const socketRoot = claimSocketRoot(folder.nodeId)
+    closers.add('socket folder', () => rmSync(socketRoot, { recursive: true, force: true }))
+    const node: Node = { ...options, config, folder, users, socketRoot, closers }
     // They load their code while the metadata Postgres starts.
     children = await Children.begin(node)
     const facts = await startParts(node, children)

@@ -16,12 +16,15 @@ const MEANING: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   postgres_role_name_fits_postgres: ['INVALID_ARGUMENT', 'The name of a Postgres role has 1 to 63 bytes.'],
 }
 
+/** Every constraint with a meaning, for the test that holds them against the migrations. */
+export const translatedConstraints: readonly string[] = Object.keys(MEANING)
+
 /** SQLSTATE classes and codes that say: the store is away, try again (connection exception, shutdown, too many sessions). */
 const AWAY = /^(08...|57P0.|53300)$/
 const AWAY_ERRNO = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENOTFOUND'])
 
 /** The name of the constraint that a statement broke; undefined when it failed otherwise. */
-export function brokenConstraint(thrown: unknown): string | undefined {
+function brokenConstraint(thrown: unknown): string | undefined {
   const constraint = field(thrown, 'constraint')
   return field(thrown, 'code')?.startsWith('23') ? constraint : undefined
 }

@@ -91,5 +91,5 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 function typeParsers(): pg.CustomTypesConfig {
   const overrides = new pg.TypeOverrides()
   overrides.setTypeParser(pg.types.builtins.INT8, (text: string) => text)
-  return overrides as pg.CustomTypesConfig
+  return overrides
 }

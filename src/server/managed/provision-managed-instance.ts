@@ -97,6 +97,7 @@ async function withSession(
     port: server.port,
     user: server.superuserName,
     password: server.superuserPassword.reveal(),
+    ssl: false,
     database,
     application_name: 'postern supervisor',
     // A superuser's session must find nothing that others made: not by name, not by a setting of the database.
