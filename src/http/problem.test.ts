@@ -186,7 +186,7 @@ describe('over HTTP', () => {
       let pageToken: string | undefined
       do {
         const query = new URLSearchParams({ pageSize: '2', ...(pageToken && { pageToken }) })
-        const body = (await fixture.app.inject({ url: `/v1/${list}?${query}`, headers })).json()
+        const body = (await fixture.app.inject({ url: `/v1/${list}?${query.toString()}`, headers })).json()
         ids.push(...body[field].map(({ id }: { id: string }) => id))
         pageToken = body.nextPageToken
       } while (pageToken !== undefined)

@@ -109,6 +109,6 @@ it('leaves an audit record with every change, without the secret', async () => {
   const { rows } = await store.pool.query('select action, actor_name, detail from audit_event where target_id = $1', [
     id,
   ])
-  expect(rows.map(({ action }) => action).toSorted()).toEqual(['secret.create', 'secret.delete'])
+  expect(rows.map(({ action }) => String(action)).toSorted()).toEqual(['secret.create', 'secret.delete'])
   expect(JSON.stringify(rows)).not.toContain(secret.reveal())
 })
