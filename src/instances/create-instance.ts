@@ -21,7 +21,7 @@ type ExternalInput = Extract<CreateInstanceInput, { kind: 'external' }>
 type ManagedInput = Extract<CreateInstanceInput, { kind: 'managed' }>
 
 /** Database that a managed instance begins with, and the alias for the data source's own database on external ones. */
-export const MANAGED_DEFAULT_DATABASE = 'databricks_postgres'
+const MANAGED_DEFAULT_DATABASE = 'databricks_postgres'
 
 /**
  * "Click Test Connection. If the connection is successful, click Create to create this instance." An external instance is

@@ -37,9 +37,11 @@ export async function deleteInstance(deps: InstanceDependencies, actor: Actor, n
     })
     return []
   }
-  await recordAudit(deps.store.db, instanceAudit(actor, 'instance.delete', instance, { kind: 'external' }))
-  // Nobody may log in while the roles go.
-  await changeInstance(deps.store.db, instance.id, { state: 'DELETING', stateReason: null })
+  await deps.store.db.transaction().execute(async (db) => {
+    // Nobody may log in while the roles go.
+    await changeInstance(db, instance.id, { state: 'DELETING', stateReason: null })
+    await recordAudit(db, instanceAudit(actor, 'instance.delete', instance, { kind: 'external' }))
+  })
   const leftovers = (await dropRoles(deps, instance)).filter(
     ({ outcome }) => outcome === 'left' || outcome === 'failed',
   )
