@@ -101,7 +101,7 @@ export interface PostgresRoles {
   ensureAdministratorsRole(): Promise<void>
   /**
    * Ends the role's sessions and drops it. What it owns in any database goes to `reassignOwnedTo`.
-   * @throws PosternError ROLE_OWNS_OBJECTS when it owns something and `reassignOwnedTo` is undefined
+   * @throws PosternError IN_USE when it owns something and `reassignOwnedTo` is undefined, or others granted it privileges
    */
   drop(roleName: string, found: UpstreamRole, reassignOwnedTo: string | undefined): Promise<void>
 }
