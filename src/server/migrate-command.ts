@@ -2,7 +2,6 @@ import { PosternError } from '../base/errors.ts'
 import type { Config } from '../config/parse-config.ts'
 import { migrate } from '../store/migrate.ts'
 import { openStore } from '../store/store.ts'
-import { forgetLibpqEnvironment } from './libpq-environment.ts'
 
 /**
  * `postern migrate`: brings an external metadata store up to date, then ends. `serve` does it by itself; this is for operators
@@ -19,7 +18,6 @@ export async function migrateCommand(config: Config): Promise<void> {
       },
     )
   }
-  forgetLibpqEnvironment()
   const store = await openStore({ url: config.storeUrl, poolSize: 1, applicationName: 'postern migrate' })
   try {
     await migrate(store)

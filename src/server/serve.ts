@@ -3,7 +3,6 @@ import type { Config } from '../config/parse-config.ts'
 import { createLogger } from '../telemetry/logger.ts'
 import { listenForSignals } from './end-signals.ts'
 import { fileSink } from './file-sink.ts'
-import { forgetLibpqEnvironment } from './libpq-environment.ts'
 import { type ReadyFacts, writeReadyFile } from './ready-file.ts'
 import { startNode } from './supervisor.ts'
 
@@ -22,7 +21,6 @@ const STANDARD_OUTPUT = 1
  * @throws PosternError when it could not be started; nothing is left running then
  */
 export async function serve(config: Config, options: ServeOptions = {}): Promise<void> {
-  forgetLibpqEnvironment()
   const output = options.logFile === undefined ? STANDARD_OUTPUT : openSync(options.logFile, 'a', 0o600)
   const logger = createLogger({ level: config.logLevel, role: 'supervisor', destination: fileSink(output) })
   const signals = listenForSignals()

@@ -31,6 +31,9 @@ async function applyMissing(client: pg.PoolClient, migrations: readonly Migratio
     sha256 text not null,
     applied_at timestamptz not null default now()
   )`)
+  await client.query(
+    `comment on table schema_migration is 'Which migrations were applied, in which order, and with which content.'`,
+  )
   const { rows: applied } = await client.query<{ name: string; sha256: string }>(
     'select name, sha256 from schema_migration order by position',
   )

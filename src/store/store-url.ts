@@ -18,7 +18,8 @@ export function secureStoreUrl(url: Secret): string {
     throw invalid('must begin with postgresql://')
   const host = parsed.searchParams.get('host') ?? parsed.hostname
   const names = parsed.searchParams
-  if (!isLocal(host) && !names.has('sslmode') && !names.has('ssl')) names.set('sslmode', 'verify-full')
+  // Always said: the driver would otherwise take PGSSLMODE, which an operator set for psql.
+  if (!names.has('sslmode') && !names.has('ssl')) names.set('sslmode', isLocal(host) ? 'disable' : 'verify-full')
   return parsed.toString()
 }
 

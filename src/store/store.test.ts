@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect } from 'node:util'
+import { sql } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../test/support/embedded-postgres.ts'
@@ -42,6 +43,19 @@ describe('reading', () => {
     const { rows } = await store.pool.query('show statement_timeout')
     expect(rows).toEqual([{ statement_timeout: '15s' }])
   })
+})
+
+test('a session that is lost in the middle of a transaction fails the transaction and nothing else', async () => {
+  const lost = store.db.transaction().execute(async (db) => {
+    const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db)
+    const superuser = await postgres.superuser()
+    await superuser.query('select pg_terminate_backend($1, 5000)', [rows[0]!.pid])
+    await superuser.end()
+    await sleep(50)
+    await sql`select 1`.execute(db)
+  })
+  await expect(lost).rejects.toThrow()
+  expect((await store.pool.query('select 1 as it')).rows).toEqual([{ it: 1 }])
 })
 
 describe('LISTEN', () => {
@@ -115,9 +129,9 @@ describe('the URL of an external store', () => {
     expect(secured('postgres://u:p@db.example.test/x')).toContain('sslmode=verify-full')
     expect(secured('postgres://u:p@db.example.test/x?sslmode=disable')).toContain('sslmode=disable')
     for (const host of ['localhost', '127.0.0.1', '[::1]']) {
-      expect(secured(`postgres://u:p@${host}/x`)).not.toContain('sslmode')
+      expect(secured(`postgres://u:p@${host}/x`)).toContain('sslmode=disable')
     }
-    expect(secured('postgres://u:p@localhost/x?host=%2Frun%2Fit')).not.toContain('sslmode')
+    expect(secured('postgres://u:p@localhost/x?host=%2Frun%2Fit')).toContain('sslmode=disable')
     expect(secured('postgres://u:p@localhost/x?host=db.example.test')).toContain('sslmode=verify-full')
   })
 

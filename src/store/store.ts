@@ -54,8 +54,10 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     keepAlive: true,
     types: typeParsers(),
   })
-  // A pooled session that dies while idle is replaced at its next use; unheard, the event would end the process.
+  // A session that dies is replaced at its next use, and whoever waits for it hears of it by his statement; unheard, these
+  // events would end the process. The pool itself listens to a session only while nobody has it.
   pool.on('error', () => undefined)
+  pool.on('connect', (client) => client.on('error', () => undefined))
   const listener = new NotificationListener(
     () =>
       new pg.Client({
