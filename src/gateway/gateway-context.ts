@@ -43,5 +43,7 @@ export interface GatewayContext extends GatewayDependencies {
     session: { readonly id: SessionId; readonly peer: string },
     grant: LoginGrant,
     detail: Readonly<Record<string, string | number>>,
+    /** Why the session did not come to be, where it did not. */
+    failure?: string,
   ): void
 }

@@ -60,11 +60,12 @@ export function startGateway(deps: GatewayDependencies): Gateway {
         cancels -= 1
       }
     },
-    recordSession(action, session, grant, detail) {
+    recordSession(action, session, grant, detail, failure) {
       const { workspaceId, principalId, principalName, instanceId, instanceName, roleName } = grant.fields
       const record = auditRecord({
         action,
-        outcome: 'allowed',
+        outcome: failure === undefined ? 'allowed' : 'failed',
+        reason: failure ?? null,
         workspaceId,
         actorId: principalId,
         actorName: principalName,

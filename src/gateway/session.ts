@@ -1,5 +1,5 @@
 import type { LoginGrant } from '../access/login-grant.ts'
-import { PosternError } from '../base/errors.ts'
+import { asPosternError, PosternError } from '../base/errors.ts'
 import { newUuid, type SessionId } from '../base/ids.ts'
 import { writeAuthenticationOk } from '../pgwire/authentication-request.ts'
 import { writeBackendKeyData } from '../pgwire/backend-messages.ts'
@@ -47,7 +47,10 @@ export async function runSession(gateway: GatewayContext, socket: AcceptedSocket
     const target = resolveTarget(client, gateway.findWorkspaceByDomain)
     const outcome = await login(gateway, client.channel, client.startup, target, session)
     if (!outcome.allowed) throw outcome.refusal
-    const upstream = await connectUpstream(gateway, outcome.grant, target, onChannel)
+    const upstream = await connectUpstream(gateway, outcome.grant, target, onChannel).catch((thrown: unknown) => {
+      recordRefusedUpstream(gateway, session, outcome.grant, thrown)
+      throw thrown
+    })
     startRelay(gateway, session, client, outcome.grant, upstream)
   } catch (thrown) {
     refuse(gateway, session, client?.channel ?? channels.at(-1), socket, thrown)
@@ -55,6 +58,17 @@ export async function runSession(gateway: GatewayContext, socket: AcceptedSocket
     clearTimeout(timer)
     leave()
   }
+}
+
+/** An allowed login that ends here leaves its trace too: a bound role that drifted must not go unnoticed. */
+function recordRefusedUpstream(
+  gateway: GatewayContext,
+  session: { id: SessionId; peer: string },
+  grant: LoginGrant,
+  thrown: unknown,
+): void {
+  const reason = thrown instanceof UpstreamRefusal ? `SQLSTATE ${thrown.sqlstate}` : asPosternError(thrown).code
+  gateway.recordSession('session.start', session, grant, {}, reason)
 }
 
 /** The one place that writes an ErrorResponse during a login. */

@@ -41,9 +41,9 @@ function httpUrl(config: Pick<Config, 'publicUrl' | 'httpTlsCert' | 'httpHost'>,
   return `${scheme}://${host}:${port}`
 }
 
-/** Writes the file in one step: whoever waits for it never reads half of it. */
+/** Writes the file in one step: whoever waits for it never reads half of it. For its owner alone: the demo adds a secret. */
 export function writeReadyFile(path: string, facts: object): void {
-  writeAtomically(path, `${JSON.stringify(facts, null, 2)}\n`, 0o644)
+  writeAtomically(path, `${JSON.stringify(facts, null, 2)}\n`, 0o600)
 }
 
 function isWildcard(host: string): boolean {

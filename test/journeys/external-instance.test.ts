@@ -162,6 +162,12 @@ describeWith(['psql', 'openssl'], 'an external Postgres', () => {
     const { code, stderr } = await logIn('select 1')
     expect(code).toBe(2)
     expect(stderr).toMatch(/authentication failed.*is not the one that was bound/)
+    const failed = '/v1/auditEvents?action=session.start&outcome=failed&pageSize=1'
+    await expect
+      .poll(
+        async () => (await admin.expect<{ auditEvents: { reason: string }[] }>('GET', failed)).auditEvents[0]?.reason,
+      )
+      .toBe('ROLE_DRIFTED')
     const repair = await admin.send('POST', `/v1/instances/orders-db/roles/${clientId}:repair`, {})
     expect(repair).toMatchObject({ status: 409, body: { code: 'ROLE_DRIFTED' } })
   })
