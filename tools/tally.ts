@@ -30,14 +30,17 @@ export function duration(elapsedMs: number): string {
 }
 
 /**
- * Prints failures and the closing line, writes the tally to the file that POSTERN_TALLY_FILE names (how tools/verify.ts
- * learns what its parts found) and sets the exit code. Nothing at all having run is a failure.
+ * Prints the failures and the closing line, and sets the exit code: nothing at all having run is a failure. A part of
+ * tools/verify.ts writes its tally to the file that POSTERN_TALLY_FILE names instead; the whole is printed there.
  */
 export function closeWith(tally: Tally): void {
+  process.exitCode = tally.failed > 0 || tally.passed === 0 ? 1 : 0
+  const file = process.env['POSTERN_TALLY_FILE']
+  if (file !== undefined) {
+    writeFileSync(file, JSON.stringify(tally))
+    return
+  }
   if (tally.failures.length > 0) console.log(`\nFailed:\n${tally.failures.map((text) => `  ${text}`).join('\n')}`)
   const skipped = tally.skipped > 0 ? `, ${tally.skipped} skipped` : ''
   console.log(`\n${tally.passed} passed, ${tally.failed} failed${skipped}`)
-  const file = process.env['POSTERN_TALLY_FILE']
-  if (file !== undefined) writeFileSync(file, JSON.stringify(tally))
-  process.exitCode = tally.failed > 0 || tally.passed === 0 ? 1 : 0
 }
