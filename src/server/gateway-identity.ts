@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs'
 import { systemClock } from '../base/clock.ts'
 import type { Config } from '../config/parse-config.ts'
 import type { MasterKey } from '../crypto/master-key.ts'
@@ -18,7 +19,7 @@ interface GatewayIdentityOptions {
 }
 
 /** How soon a replaced file, or a certificate that another node renewed, is presented. */
-const REFRESH_MS = 30_000
+const REFRESH_MS = 5_000
 
 /**
  * What the gateway presents: the operator's files, or Postern's own certificate. It lives in the supervisor, which can still
@@ -69,13 +70,19 @@ async function readIdentity(options: GatewayIdentityOptions): Promise<TlsIdentit
   const { gatewayTlsCert, gatewayTlsKey } = config
   if (gatewayTlsCert !== undefined && gatewayTlsKey !== undefined) {
     const identity = loadTlsFiles(gatewayTlsCert, gatewayTlsKey, systemClock.now())
-    writeAtomically(caFile, identity.certificateChainPem, 0o644)
+    publish(caFile, identity.certificateChainPem)
     return identity
   }
   const isWildcard = config.gatewayHost === '0.0.0.0' || config.gatewayHost === '::'
   const extraNames = [...config.gatewayTlsNames, ...(isWildcard ? [] : [config.gatewayHost])]
   const names = serverCertificateNames([config.gatewayDomain], extraNames)
   const certificate = await ensureServerCertificate({ ...options, clock: systemClock }, names)
-  writeAtomically(caFile, certificate.caPem, 0o644)
+  publish(caFile, certificate.caPem)
   return certificate.identity
+}
+
+/** Leaves a file that is right already alone, so that its time says when it changed. */
+function publish(caFile: string, pem: string): void {
+  if (existsSync(caFile) && readFileSync(caFile, 'utf8') === pem) return
+  writeAtomically(caFile, pem, 0o644)
 }
