@@ -60,6 +60,3 @@ export function authorize(actor: Actor, action: Action): void {
     },
   )
 }
-
-/** The policy as data, for the reference page and for the test that walks it. */
-export const policyTable: Readonly<Record<Action, readonly WorkspaceRole[]>> = POLICY

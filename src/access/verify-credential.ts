@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import type { InstanceId, PrincipalId, WorkspaceId } from '../base/ids.ts'
+import type { PrincipalId, WorkspaceId } from '../base/ids.ts'
 import { verifyJwt } from '../crypto/jwt.ts'
 import type { SigningKeys } from '../keys/signing-keys.ts'
 import { credentialType, instanceIdOf, issuerOf } from './credential-claims.ts'
@@ -61,7 +61,7 @@ export async function verifyDatabaseCredential(
     principal: VerifiedPrincipal.afterVerification({
       workspaceId,
       principalId,
-      instanceIds: instanceIds as InstanceId[],
+      instanceIds,
       credentialId: jti,
       expiresAt,
     }),

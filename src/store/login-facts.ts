@@ -76,16 +76,43 @@ const statement = {
       left join data_source d on d.instance_id = t.id and d.type = 'admin'`,
 }
 
+/** A row of {@link statement}: what a left join did not find is null. */
+interface LoginFactsRow {
+  principal_active: boolean | null
+  principal_name: string
+  in_workspace: boolean
+  instance_id: InstanceId | null
+  instance_name: string
+  instance_kind: 'external' | 'managed'
+  state: string
+  default_database: string
+  binding_id: RoleBindingId | null
+  role_oid: string
+  system_identifier: string
+  login_key_sealed: Buffer | null
+  holder_kind: 'user' | 'service_principal' | 'group'
+  holder_active: boolean
+  holder_in_workspace: boolean
+  held_by_principal: boolean
+  host: string | null
+  port: number
+  database: string
+  login_method: 'password'
+  tls_mode: 'disable' | 'require' | 'verify-ca' | 'verify-full'
+  tls_ca: string | null
+}
+
 /** Reads what decides a login: one prepared statement, one round trip (design section 5a). */
 export async function readLoginFacts(pool: pg.Pool, question: LoginQuestion): Promise<LoginFacts> {
   const name = 'name' in question.instance ? question.instance.name : null
   const id = 'id' in question.instance ? question.instance.id : null
   const values = [question.workspaceId, question.principalId, name, id, question.roleName]
-  const { rows } = await pool.query({ ...statement, values })
-  return factsFromRow(rows[0])
+  const { rows } = await pool.query<LoginFactsRow>({ ...statement, values })
+  // One row always: the joins begin at a row of their own.
+  return factsFromRow(rows[0] as LoginFactsRow)
 }
 
-function factsFromRow(row: any): LoginFacts {
+function factsFromRow(row: LoginFactsRow): LoginFacts {
   return {
     principal:
       row.principal_active === null

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { AuditEvent } from '../../src/contract/audit-events.ts'
 import type { ControlPlane } from '../support/control-plane.ts'
 import { psql } from '../support/psql.ts'
 import { describeWith } from '../support/requirements.ts'
@@ -56,7 +57,7 @@ describeWith(['psql'], 'machine to machine', () => {
   test('[D2-038] [D2-039] [D2-041] [D2-043] the answer is a token and its expiry in whole seconds of UTC', async () => {
     const { status, body } = await mint({ request_id: 'f3b1', instance_names: [postern.ready.instance] })
     expect(status).toBe(200)
-    expect(Object.keys(body).sort()).toEqual(['expiration_time', 'token'])
+    expect(Object.keys(body).toSorted()).toEqual(['expiration_time', 'token'])
     expect(body.expiration_time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
     const claims = JSON.parse(Buffer.from(body.token.split('.')[1] as string, 'base64url').toString())
     expect(new Date(body.expiration_time).getTime()).toBe(claims.exp * 1000)
@@ -113,18 +114,18 @@ describeWith(['psql'], 'machine to machine', () => {
     await psql(target(body.token), 'select 1')
     await psql(target(`${body.token.slice(0, -8)}AAAAAAAA`), 'select 1')
     const events = async () =>
-      (await admin.expect<{ auditEvents: Record<string, any>[] }>('GET', '/v1/auditEvents?pageSize=200')).auditEvents
-    await expect.poll(async () => (await events()).map((event) => event['action'])).toContain('session.end')
+      (await admin.expect<{ auditEvents: AuditEvent[] }>('GET', '/v1/auditEvents?pageSize=200')).auditEvents
+    await expect.poll(async () => (await events()).map((event) => event.action)).toContain('session.end')
     const all = await events()
-    const issued = all.find((event) => event['detail'].callerRequestId === 'audit-me')
+    const issued = all.find((event) => event.detail['callerRequestId'] === 'audit-me')
     expect(issued).toMatchObject({ action: 'credential.issue', outcome: 'allowed' })
-    const login = all.find((event) => event['action'] === 'login' && event['outcome'] === 'allowed')
-    expect(login?.['actor'].name).toBe(postern.ready.servicePrincipal.clientId)
-    const start = all.find((event) => event['action'] === 'session.start')
-    const end = all.find((event) => event['action'] === 'session.end' && event['sessionId'] === start?.['sessionId'])
-    expect(end?.['detail'].upstreamPid).toBe(start?.['detail'].upstreamPid)
-    expect(end?.['detail'].bytesFromUpstream).toBeGreaterThan(0)
-    expect(all.find((event) => event['action'] === 'login' && event['outcome'] === 'denied')).toMatchObject({
+    const login = all.find((event) => event.action === 'login' && event.outcome === 'allowed')
+    expect(login?.actor.name).toBe(postern.ready.servicePrincipal.clientId)
+    const start = all.find((event) => event.action === 'session.start')
+    const end = all.find((event) => event.action === 'session.end' && event.sessionId === start?.sessionId)
+    expect(end?.detail['upstreamPid']).toBe(start?.detail['upstreamPid'])
+    expect(end?.detail['bytesFromUpstream']).toBeGreaterThan(0)
+    expect(all.find((event) => event.action === 'login' && event.outcome === 'denied')).toMatchObject({
       reason: 'bad-signature',
     })
     expect(JSON.stringify(all)).not.toContain(body.token.slice(-40))

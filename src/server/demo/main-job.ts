@@ -1,4 +1,4 @@
-import { Secret } from '../../base/secret.ts'
+import type { Secret } from '../../base/secret.ts'
 import type { ReadyFacts } from '../ready-file.ts'
 import { ControlPlaneApi } from './control-plane-api.ts'
 import { demoInstance, openDemoSession } from './demo-session.ts'
