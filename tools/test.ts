@@ -35,6 +35,7 @@ const suites: readonly Suite[] = [
   { name: 'architecture', timeoutMs: 3 * 60_000 },
   { name: 'wire', timeoutMs: 6 * 60_000 },
   { name: 'journeys', timeoutMs: 8 * 60_000 },
+  { name: 'acceptance', timeoutMs: 5 * 60_000 },
 ]
 const everythingRequired = process.env['CI'] === 'true' || process.env['POSTERN_REQUIRE_ALL'] === '1'
 
@@ -81,7 +82,7 @@ function readReport(suite: Suite, file: string): Tally {
   for (const { name, status, message, assertionResults } of report.testResults) {
     const where = `${suite.name}: ${relative(root, name)}`
     const broken = status === 'failed' && assertionResults.every((test) => test.status !== 'failed')
-    if (broken) tally = addTallies(tally, failure(`${where}: ${firstLine(message)}`))
+    if (broken) tally = addTallies(tally, failure(`${where}: ${firstLine(message) || 'a hook failed, see above'}`))
     for (const test of assertionResults) {
       const title = `${where} › ${test.fullName}`
       if (test.status === 'passed') tally = addTallies(tally, { ...emptyTally, passed: 1 })
