@@ -19,8 +19,10 @@ const MEANING: Readonly<Record<string, readonly [ErrorCode, string]>> = {
 /** Every constraint with a meaning, for the test that holds them against the migrations. */
 export const translatedConstraints: readonly string[] = Object.keys(MEANING)
 
-/** SQLSTATE classes and codes that say: the store is away, try again (connection exception, shutdown, too many sessions). */
-const AWAY = /^(08...|57P0.|53300)$/
+/** SQLSTATE classes and codes that say: the store is away, try again (connection exception, shutdown, statement_timeout). */
+const AWAY = /^(08...|57P0.|57014)$/
+/** It answers, but takes no changes: out of disk, memory or sessions, a failing disk, read-only. */
+const TAKES_NO_CHANGES = /^(53...|58...|25006)$/
 const AWAY_ERRNO = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ENOENT', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENOTFOUND'])
 
 /** The name of the constraint that a statement broke; undefined when it failed otherwise. */
@@ -39,6 +41,9 @@ export function translateStoreError(thrown: unknown): unknown {
   const code = field(thrown, 'code') ?? ''
   if (AWAY.test(code) || AWAY_ERRNO.has(code)) {
     return new PosternError('STORE_UNAVAILABLE', 'The metadata store does not answer.', { cause: thrown })
+  }
+  if (TAKES_NO_CHANGES.test(code)) {
+    return new PosternError('STORE_UNAVAILABLE', 'The metadata store takes no changes.', { cause: thrown })
   }
   return thrown
 }

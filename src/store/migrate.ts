@@ -2,6 +2,10 @@ import type pg from 'pg'
 import { PosternError } from '../base/errors.ts'
 import { type Migration, readMigrations } from './migration-files.ts'
 import type { Store } from './store.ts'
+import { waitForEver } from './store-client.ts'
+
+/** A migration as the store remembers it. */
+export type AppliedMigration = Pick<Migration, 'name' | 'sha256'>
 
 /** Any constant will do, as long as every version of Postern takes the same lock. */
 const LOCK_KEY = 7_067_837_382
@@ -15,6 +19,7 @@ export async function migrate(store: Store, migrations: readonly Migration[] = r
   const client = await store.pool.connect()
   try {
     // Waiting for another node and rewriting a large table may both take longer than any ordinary statement.
+    waitForEver(client)
     await client.query('set statement_timeout = 0')
     await client.query('select pg_advisory_lock($1)', [LOCK_KEY])
     await applyMissing(client, migrations)
@@ -25,6 +30,24 @@ export async function migrate(store: Store, migrations: readonly Migration[] = r
 }
 
 async function applyMissing(client: pg.PoolClient, migrations: readonly Migration[]): Promise<void> {
+  await makeMigrationTable(client)
+  const applied = await appliedMigrations(client)
+  checkApplied(applied, migrations)
+  for (const [index, migration] of migrations.entries()) {
+    if (index < applied.length) continue
+    await client.query('begin')
+    await applyMigration(client, migration, index + 1)
+    await client.query('commit')
+  }
+}
+
+/** Keeps every migration of the store away until the end of the transaction. */
+export async function lockSchema(client: pg.ClientBase): Promise<void> {
+  await client.query('select pg_advisory_xact_lock($1)', [LOCK_KEY])
+}
+
+/** What `schema_migration` holds: written by {@link applyMigration}, read by {@link appliedMigrations}. */
+export async function makeMigrationTable(client: pg.ClientBase): Promise<void> {
   await client.query(`create table if not exists schema_migration (
     position integer primary key,
     name text not null constraint schema_migration_is_applied_once unique,
@@ -34,24 +57,33 @@ async function applyMissing(client: pg.PoolClient, migrations: readonly Migratio
   await client.query(
     `comment on table schema_migration is 'Which migrations were applied, in which order, and with which content.'`,
   )
-  const { rows: applied } = await client.query<{ name: string; sha256: string }>(
-    'select name, sha256 from schema_migration order by position',
-  )
-  applied.forEach((done, index) => checkApplied(done, migrations[index]))
-  for (const [index, migration] of migrations.entries()) {
-    if (index < applied.length) continue
-    await client.query('begin')
-    await client.query(migration.sql)
-    await client.query('insert into schema_migration (position, name, sha256) values ($1, $2, $3)', [
-      index + 1,
-      migration.name,
-      migration.sha256,
-    ])
-    await client.query('commit')
-  }
 }
 
-function checkApplied(done: { name: string; sha256: string }, known: Migration | undefined): void {
+/** The migrations that made the schema, oldest first. The table must be there. */
+export async function appliedMigrations(client: pg.ClientBase): Promise<AppliedMigration[]> {
+  const { rows } = await client.query<AppliedMigration>('select name, sha256 from schema_migration order by position')
+  return rows
+}
+
+/** Applies one migration in the transaction of the caller. */
+export async function applyMigration(client: pg.ClientBase, migration: Migration, position: number): Promise<void> {
+  await client.query(migration.sql)
+  await client.query('insert into schema_migration (position, name, sha256) values ($1, $2, $3)', [
+    position,
+    migration.name,
+    migration.sha256,
+  ])
+}
+
+/**
+ * Refuses a schema that this version does not know.
+ * @throws PosternError CONFIG_INVALID
+ */
+export function checkApplied(applied: readonly AppliedMigration[], known: readonly Migration[]): void {
+  applied.forEach((done, index) => checkOne(done, known[index]))
+}
+
+function checkOne(done: AppliedMigration, known: Migration | undefined): void {
   if (known === undefined) {
     throw new PosternError(
       'CONFIG_INVALID',

@@ -4,11 +4,12 @@ import { PosternError } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
 import { NotificationListener } from './notification-listener.ts'
 import type { Schema } from './schema.ts'
+import { StoreClient, StorePool } from './store-client.ts'
 import { secureStoreUrl } from './store-url.ts'
 
 /**
  * The metadata store: a pool of sessions on one Postgres, and LISTEN/NOTIFY between the processes and nodes that share it.
- * Statements are cut off after {@link STATEMENT_TIMEOUT_MS}; a transaction left idle for as long is ended by the server.
+ * Statements are cut off after {@link StoreOptions.statementLimitMs}; a transaction left idle for as long is ended by the server.
  */
 export interface Store {
   readonly db: Kysely<Schema>
@@ -32,9 +33,13 @@ export interface StoreOptions {
   readonly poolSize: number
   /** Shown in pg_stat_activity, for operators. */
   readonly applicationName: string
+  /** Longest statement; default 15 seconds. A store that does not even refuse in time is taken to be away. */
+  readonly statementLimitMs?: number
 }
 
-const STATEMENT_TIMEOUT_MS = 15_000
+const DEFAULT_STATEMENT_LIMIT_MS = 15_000
+/** The server's own refusal, which keeps the session, is given time to arrive. */
+const SILENCE_MS = 1_000
 const CONNECT_TIMEOUT_MS = 5_000
 
 /**
@@ -43,25 +48,31 @@ const CONNECT_TIMEOUT_MS = 5_000
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const connectionString = secureStoreUrl(options.url)
-  const pool = new pg.Pool({
+  const { statementLimitMs = DEFAULT_STATEMENT_LIMIT_MS } = options
+  const answerLimitMs = statementLimitMs + SILENCE_MS
+  const poolOptions = {
+    Client: StoreClient,
     connectionString,
+    answerLimitMs,
     max: options.poolSize,
     application_name: options.applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     idleTimeoutMillis: 60_000,
-    statement_timeout: STATEMENT_TIMEOUT_MS,
-    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+    statement_timeout: statementLimitMs,
+    idle_in_transaction_session_timeout: statementLimitMs,
     keepAlive: true,
     types: typeParsers(),
-  })
+  }
+  const pool = new StorePool(poolOptions)
   // A session that dies is replaced at its next use, and whoever waits for it hears of it by his statement; unheard, these
   // events would end the process. The pool itself listens to a session only while nobody has it.
   pool.on('error', () => undefined)
   pool.on('connect', (client) => client.on('error', () => undefined))
   const listener = new NotificationListener(
     () =>
-      new pg.Client({
+      new StoreClient({
         connectionString,
+        answerLimitMs,
         application_name: `${options.applicationName} listen`,
         connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
         keepAlive: true,
