@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import fs from 'node:fs'
 import os from 'node:os'
 import path from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { auditRecord } from './audit-record.ts'
 import { AuditSpool } from './audit-spool.ts'
 
@@ -42,7 +44,7 @@ describe('the audit spool', () => {
   test('is picked up after a restart; a line torn by a crash was never acknowledged and is skipped', async () => {
     const before = new AuditSpool(folder, 1_000_000)
     await before.append([record('a')])
-    before.close()
+    await before.close()
     const [segment] = fs.readdirSync(folder)
     fs.appendFileSync(path.join(folder, segment as string), '{"id":"torn","act')
     const after = new AuditSpool(folder, 1_000_000)
@@ -55,6 +57,45 @@ describe('the audit spool', () => {
     await spool.append([record('a')])
     await expect(spool.append([record('b')])).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' })
     expect(await drain(spool)).toEqual(['a'])
+  })
+
+  test('of a disk that takes a part of a record keeps neither the part nor the record, and goes on', async () => {
+    const spool = new AuditSpool(folder, 1_000_000)
+    await spool.append([record('a')])
+    const writeSync = fs.writeSync
+    const disk = vi.spyOn(fs, 'writeSync')
+    disk.mockImplementationOnce((file, bytes) => writeSync(file, Buffer.from(bytes).subarray(0, 20)))
+    disk.mockImplementationOnce(() => {
+      throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+    })
+    await expect(spool.append([record('b')])).rejects.toMatchObject({ code: 'AUDIT_UNAVAILABLE' })
+    disk.mockRestore()
+    await spool.append([record('c')])
+    expect(await drain(spool)).toEqual(['a', 'c'])
+    expect(fs.readdirSync(folder)).toEqual([])
+  })
+
+  test('is empty after a record that was appended while the spool was being shipped is shipped, too', async () => {
+    const spool = new AuditSpool(folder, 1_000_000)
+    await spool.append([record('a')])
+    const [appended, shipped] = await Promise.all([spool.append([record('b')]), drain(spool)])
+    expect(appended).toBeUndefined()
+    expect([...shipped, ...(await drain(spool))]).toEqual(['a', 'b'])
+    expect(spool.isEmpty).toBe(true)
+  })
+
+  test('leaves what a living process spools in the same folder alone, and takes it over when that has ended', async () => {
+    const other = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 30_000)'])
+    const line = `${JSON.stringify(record('theirs'))}\n`
+    fs.writeFileSync(path.join(folder, `000000000000001-${other.pid}-0badcafe-000000000000001.ndjson`), line)
+    const spool = new AuditSpool(folder, 1_000_000)
+    expect(spool.isEmpty).toBe(true)
+    await spool.append([record('ours')])
+    expect(await drain(spool)).toEqual(['ours'])
+    other.kill('SIGKILL')
+    await once(other, 'exit')
+    spool.lookForOrphans()
+    expect(await drain(spool)).toEqual(['theirs'])
   })
 
   test('is readable by its owner alone', async () => {

@@ -80,6 +80,23 @@ describe('the audit writer', () => {
     await writer.close()
   })
 
+  test('empties the spool under a load that never pauses', async () => {
+    const spool = new AuditSpool(folder, 1_000_000)
+    const writer = new AuditWriter({ store, spool, deadlineMs: 5_000 })
+    await takeAway()
+    await writer.append(record('first'))
+    await bringBack()
+    let appended = 1
+    const busyUntil = performance.now() + 3_000
+    while (!spool.isEmpty && performance.now() < busyUntil) {
+      await writer.append(record('load'))
+      appended += 1
+    }
+    expect(spool.isEmpty).toBe(true)
+    expect(await stored()).toHaveLength(appended)
+    await writer.close()
+  })
+
   test('refuses the record when there is neither a store nor room in the spool', async () => {
     await takeAway()
     const full = new AuditWriter({ store, spool: new AuditSpool(folder, 10), deadlineMs: 5_000 })

@@ -13,14 +13,20 @@ interface Waiting {
 
 const batchMax = 500
 const shipRetryMs = 500
+/** A batch that is shipped keeps nobody waiting, and after a long outage there are large ones. */
+const shipDeadlineMs = 5_000
+/** What is left in the spool is shipped ahead of a new record when it is no more than this: a few milliseconds' work. */
+const catchUpMaxBytes = 256 * 1024
+const lookForOrphansMs = 10_000
 
 /**
  * Writes audit records so that each is durable before its caller acts (design section 5, invariant 6), several at a time:
  * while one batch is on its way, those that arrive are gathered into the next.
  *
  * States: *direct* (batches go to the store) → the store fails or is late → *spooling* (batches are appended to the local
- * spool and synced; a shipper tries to send the spool in order) → the spool is empty again → *direct*. Without a spool a failing
- * store refuses the record. A batch that timed out may still have been stored: the ids make shipping it again harmless.
+ * spool and synced; a shipper tries to send the spool in order) → the store answers and little is left → *catching up* (the rest
+ * is shipped ahead of the next batch) → *direct*. Without a spool a failing store refuses the record. A batch that timed out may
+ * still have been stored: the ids make shipping it again harmless.
  */
 export class AuditWriter {
   readonly #store: Store
@@ -30,13 +36,22 @@ export class AuditWriter {
   #working: Promise<void> | undefined
   #shipTimer: ReturnType<typeof setTimeout> | undefined
   #shipping: Promise<void> | undefined
+  /** What the last attempt to ship says. */
+  #storeAnswers = false
+  #orphanTimer: ReturnType<typeof setInterval> | undefined
   #closed = false
 
   constructor(deps: { store: Store; spool?: AuditSpool | undefined; deadlineMs: number }) {
     this.#store = deps.store
     this.#spool = deps.spool
     this.#deadlineMs = deps.deadlineMs
-    if (this.#spool && !this.#spool.isEmpty) this.#scheduleShipping(0)
+    if (!this.#spool) return
+    this.#shipWhatIsLeft(0)
+    this.#orphanTimer = setInterval(() => {
+      this.#spool?.lookForOrphans()
+      this.#shipWhatIsLeft(0)
+    }, lookForOrphansMs)
+    this.#orphanTimer.unref()
   }
 
   /**
@@ -54,9 +69,10 @@ export class AuditWriter {
   async close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#shipTimer)
+    clearInterval(this.#orphanTimer)
     await this.#working
     await this.#shipping
-    this.#spool?.close()
+    await this.#spool?.close()
   }
 
   async #work(): Promise<void> {
@@ -76,44 +92,67 @@ export class AuditWriter {
   }
 
   async #write(records: AuditRecord[]): Promise<void> {
-    if (this.#spool && !this.#spool.isEmpty) return this.#spoolAway(records, undefined)
+    if (!(await this.#isCaughtUp())) return this.#spoolAway(records, undefined)
     try {
-      await this.#insert(records)
+      await this.#insert(records, this.#deadlineMs)
     } catch (cause) {
       await this.#spoolAway(records, cause)
     }
   }
 
+  /** Under load the spool would never be empty by itself: nothing is added to it while its rest is shipped. */
+  async #isCaughtUp(): Promise<boolean> {
+    const spool = this.#spool
+    if (!spool || spool.isEmpty) return true
+    if (!this.#storeAnswers || spool.bytes > catchUpMaxBytes) return false
+    const shipped = (async () => {
+      await this.#shipping
+      if (!spool.isEmpty && this.#storeAnswers) await this.#startShipping()
+    })()
+    await withDeadline(shipped, this.#deadlineMs, 'STORE_UNAVAILABLE', 'The spool was not shipped in time').catch(
+      () => undefined,
+    )
+    return spool.isEmpty
+  }
+
   async #spoolAway(records: AuditRecord[], cause: unknown): Promise<void> {
     if (!this.#spool) throw new PosternError('AUDIT_UNAVAILABLE', 'The audit record could not be written', { cause })
+    if (cause !== undefined) this.#storeAnswers = false
     await this.#spool.append(records)
-    this.#scheduleShipping(shipRetryMs)
+    this.#shipWhatIsLeft(shipRetryMs)
   }
 
-  async #insert(records: readonly AuditRecord[]): Promise<void> {
+  async #insert(records: readonly AuditRecord[], deadlineMs: number): Promise<void> {
     const inserting = insertAuditEvents(this.#store.db, records)
-    await withDeadline(inserting, this.#deadlineMs, 'STORE_UNAVAILABLE', 'The metadata store did not answer in time')
+    await withDeadline(inserting, deadlineMs, 'STORE_UNAVAILABLE', 'The metadata store did not answer in time')
   }
 
-  #scheduleShipping(delayMs: number): void {
-    if (this.#closed || this.#shipTimer !== undefined || this.#shipping !== undefined) return
+  #shipWhatIsLeft(delayMs: number): void {
+    if (this.#closed || this.#shipTimer !== undefined || this.#shipping !== undefined || this.#spool?.isEmpty) return
     this.#shipTimer = setTimeout(() => {
       this.#shipTimer = undefined
-      this.#shipping = this.#ship().finally(() => {
-        this.#shipping = undefined
-        if (this.#spool && !this.#spool.isEmpty) this.#scheduleShipping(shipRetryMs)
-      })
+      void this.#startShipping()
     }, delayMs)
+  }
+
+  #startShipping(): Promise<void> {
+    this.#shipping ??= this.#ship().finally(() => {
+      this.#shipping = undefined
+      this.#shipWhatIsLeft(this.#storeAnswers ? 0 : shipRetryMs)
+    })
+    return this.#shipping
   }
 
   async #ship(): Promise<void> {
     try {
       for await (const records of this.#spool?.batches(batchMax) ?? []) {
         if (this.#closed) return
-        await this.#insert(records)
+        await this.#insert(records, shipDeadlineMs)
       }
+      this.#storeAnswers = true
     } catch {
       // The store is still away: what was read stays in the spool, and the next round starts with it.
+      this.#storeAnswers = false
     }
   }
 }
