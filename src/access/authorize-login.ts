@@ -32,11 +32,10 @@ export async function authorizeLogin(
     instance,
     roleName: attempt.roleName,
   }
-  const { facts, source } = await reader.read(question)
-  const decision = decideLogin(principal, question, facts)
-  if (source === 'store') reader.remember(question, facts, decision.allowed)
-  else if (!decision.allowed) reader.remember(question, facts, false)
-  return { decision, source }
+  const reading = await reader.read(question)
+  const decision = decideLogin(principal, question, reading.facts)
+  reader.learn(reading, decision)
+  return { decision, source: reading.source }
 }
 
 function singleInstanceOf(principal: VerifiedPrincipal): InstanceId {

@@ -26,6 +26,7 @@ const allowedFacts = {
     roleOid: '16384',
     systemIdentifier: '7000000000000000001',
     loginKeySealed: null,
+    holderId: principalId,
     holderKind: 'user',
     holderActive: true,
     holderInWorkspace: true,

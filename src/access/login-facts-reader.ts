@@ -1,10 +1,20 @@
 import type pg from 'pg'
+import { assertNever } from '../base/assert-never.ts'
 import type { Clock } from '../base/clock.ts'
 import { withDeadline } from '../base/deadline.ts'
 import { PosternError } from '../base/errors.ts'
 import { type LoginFacts, type LoginQuestion, readLoginFacts } from '../store/login-facts.ts'
+import type { LoginDecision, LoginDenial } from './decide-login.ts'
+
+/** The facts of one login, and where they come from. */
+export interface LoginReading {
+  readonly question: LoginQuestion
+  readonly facts: LoginFacts
+  readonly source: 'store' | 'memory'
+}
 
 interface RememberedFacts {
+  readonly question: LoginQuestion
   readonly facts: LoginFacts
   readonly readAt: number
 }
@@ -18,8 +28,8 @@ const rememberedMax = 50_000
  *
  * While the store answers, every login is a fresh read: what is remembered is never used to save one. When it does not answer
  * in time or fails, the facts of the last allowed login of the same principal, Postgres role and instance are used, if they are
- * young enough. A denial that this node has seen forgets them, so that a removal is never undone. A restarted node remembers
- * nothing and refuses.
+ * young enough. A removal that this node has seen is never undone: the denial forgets everything that it contradicts, under
+ * whatever name, and reads that were under way at that moment are not remembered. A restarted node remembers nothing and refuses.
  *
  * Circuit: closed → three failures in a row → open for one second (no read is tried) → one trial read → closed or open.
  */
@@ -29,6 +39,8 @@ export class LoginFactsReader {
   readonly #deadlineMs: number
   readonly #rememberMs: number
   readonly #remembered = new Map<string, RememberedFacts>()
+  /** Questions that are being answered by the store, and that no denial has overtaken. */
+  readonly #underWay = new Set<LoginQuestion>()
   #failuresInARow = 0
   #openUntil = 0
 
@@ -39,45 +51,103 @@ export class LoginFactsReader {
     this.#rememberMs = deps.rememberSeconds * 1000
   }
 
-  /**
-   * @returns the facts and where they come from
-   * @throws PosternError STORE_UNAVAILABLE when the store is away and nothing young enough is remembered
-   */
-  async read(question: LoginQuestion): Promise<{ facts: LoginFacts; source: 'store' | 'memory' }> {
-    const now = this.#clock.now().getTime()
-    if (now >= this.#openUntil) {
-      try {
-        const reading = readLoginFacts(this.#pool, question)
-        const facts = await withDeadline(
-          reading,
-          this.#deadlineMs,
-          'STORE_UNAVAILABLE',
-          'The metadata store did not answer in time',
-        )
-        this.#failuresInARow = 0
-        return { facts, source: 'store' }
-      } catch (cause) {
-        this.#failuresInARow += 1
-        if (this.#failuresInARow >= breakerThreshold) this.#openUntil = this.#clock.now().getTime() + breakerPauseMs
-        return { facts: this.#recall(question, cause), source: 'memory' }
-      }
+  /** @throws PosternError STORE_UNAVAILABLE when the store is away and nothing young enough is remembered */
+  async read(question: LoginQuestion): Promise<LoginReading> {
+    if (!this.#mayAsk()) return this.#recall(question, undefined)
+    this.#underWay.add(question)
+    try {
+      const reading = readLoginFacts(this.#pool, question)
+      const late = 'The metadata store did not answer in time'
+      const facts = await withDeadline(reading, this.#deadlineMs, 'STORE_UNAVAILABLE', late)
+      this.#failuresInARow = 0
+      return { question, facts, source: 'store' }
+    } catch (cause) {
+      this.#underWay.delete(question)
+      this.#failuresInARow += 1
+      if (this.#failuresInARow >= breakerThreshold) this.#pause()
+      return this.#recall(question, cause)
     }
-    return { facts: this.#recall(question, undefined), source: 'memory' }
   }
 
-  /** Call after the decision: facts of an allowed login are kept, those of a denied one are forgotten. */
-  remember(question: LoginQuestion, facts: LoginFacts, allowed: boolean): void {
+  /** Call with the decision on every reading, before anything else is awaited. */
+  learn({ question, facts, source }: LoginReading, decision: LoginDecision): void {
+    if (source === 'memory') return
+    const isOvertaken = !this.#underWay.delete(question)
+    if (decision.allowed) {
+      if (!isOvertaken) this.#remember(question, facts)
+      return
+    }
+    const contradicts = contradictedBy(decision.denial, question, facts)
+    for (const [key, remembered] of this.#remembered) if (contradicts(remembered)) this.#remembered.delete(key)
+    this.#underWay.clear()
+  }
+
+  #mayAsk(): boolean {
+    if (this.#failuresInARow < breakerThreshold) return true
+    if (this.#clock.now().getTime() < this.#openUntil) return false
+    // The others go on without the store until this trial has an answer.
+    this.#pause()
+    return true
+  }
+
+  #pause(): void {
+    this.#openUntil = this.#clock.now().getTime() + breakerPauseMs
+  }
+
+  #remember(question: LoginQuestion, facts: LoginFacts): void {
+    if (this.#rememberMs === 0) return
     const key = keyOf(question)
     this.#remembered.delete(key)
-    if (!allowed || this.#rememberMs === 0) return
     if (this.#remembered.size >= rememberedMax) this.#remembered.delete(this.#remembered.keys().next().value as string)
-    this.#remembered.set(key, { facts, readAt: this.#clock.now().getTime() })
+    this.#remembered.set(key, { question, facts, readAt: this.#clock.now().getTime() })
   }
 
-  #recall(question: LoginQuestion, cause: unknown): LoginFacts {
+  #recall(question: LoginQuestion, cause: unknown): LoginReading {
     const remembered = this.#remembered.get(keyOf(question))
-    if (remembered && this.#clock.now().getTime() - remembered.readAt <= this.#rememberMs) return remembered.facts
+    if (remembered && this.#clock.now().getTime() - remembered.readAt <= this.#rememberMs) {
+      return { question, facts: remembered.facts, source: 'memory' }
+    }
     throw new PosternError('STORE_UNAVAILABLE', 'Logins cannot be checked right now', { cause })
+  }
+}
+
+/** Which remembered logins cannot be right any more, now that the store has given this reason for a denial. */
+function contradictedBy(
+  denial: LoginDenial,
+  question: LoginQuestion,
+  facts: LoginFacts,
+): (remembered: RememberedFacts) => boolean {
+  const ofPrincipal = ({ question: other }: RememberedFacts) => other.principalId === question.principalId
+  const onInstance = (other: RememberedFacts) =>
+    other.question.workspaceId === question.workspaceId &&
+    ('name' in question.instance
+      ? other.facts.instance?.name === question.instance.name
+      : other.facts.instance?.id === question.instance.id)
+  const ofRole = (other: RememberedFacts) => other.question.roleName === question.roleName && onInstance(other)
+  const asGroup = (other: RememberedFacts) => ofPrincipal(other) && other.facts.binding?.holderKind === 'group'
+  switch (denial) {
+    case 'principal-unknown':
+    case 'principal-inactive':
+    case 'not-in-workspace':
+      return ofPrincipal
+    case 'instance-unknown':
+    case 'instance-not-available':
+      return onInstance
+    case 'instance-not-named':
+      // Says something of this credential, not of its principal.
+      return () => false
+    case 'role-not-bound':
+      return ofRole
+    case 'role-of-another':
+      return (other) => ofRole(other) && (ofPrincipal(other) || other.facts.binding?.id !== facts.binding?.id)
+    case 'not-a-member':
+      // Whoever left a group left those that contain it, too.
+      return asGroup
+    case 'group-inactive':
+    case 'group-not-in-workspace':
+      return (other) => asGroup(other) || other.facts.binding?.holderId === facts.binding?.holderId
+    default:
+      return assertNever(denial)
   }
 }
 

@@ -24,6 +24,7 @@ export interface LoginFacts {
     readonly roleOid: string
     readonly systemIdentifier: string
     readonly loginKeySealed: Buffer | null
+    readonly holderId: PrincipalId
     readonly holderKind: 'user' | 'service_principal' | 'group'
     readonly holderActive: boolean
     readonly holderInWorkspace: boolean
@@ -62,7 +63,7 @@ const statement = {
       exists (select from workspace_assignment a join held h on h.id = a.principal_id where a.workspace_id = $1) as in_workspace,
       t.id as instance_id, t.name as instance_name, t.kind as instance_kind, t.state, t.default_database,
       b.id as binding_id, b.role_oid::text, b.system_identifier, b.login_key_sealed,
-      holder.kind as holder_kind, holder.active as holder_active,
+      b.principal_id as holder_id, holder.kind as holder_kind, holder.active as holder_active,
       exists (select from workspace_assignment a where a.workspace_id = $1 and a.principal_id = b.principal_id) as holder_in_workspace,
       exists (select from held h where h.id = b.principal_id) as held_by_principal,
       d.host, d.port, d.database, d.login_method, d.tls_mode, d.tls_ca
@@ -90,6 +91,7 @@ interface LoginFactsRow {
   role_oid: string
   system_identifier: string
   login_key_sealed: Buffer | null
+  holder_id: PrincipalId
   holder_kind: 'user' | 'service_principal' | 'group'
   holder_active: boolean
   holder_in_workspace: boolean
@@ -136,6 +138,7 @@ function factsFromRow(row: LoginFactsRow): LoginFacts {
             roleOid: row.role_oid,
             systemIdentifier: row.system_identifier,
             loginKeySealed: row.login_key_sealed,
+            holderId: row.holder_id,
             holderKind: row.holder_kind,
             holderActive: row.holder_active,
             holderInWorkspace: row.holder_in_workspace,
