@@ -43,6 +43,7 @@ const table: readonly Row[] = [
   row('GET', '/readyz', [200, 200, 200, 200]),
   row('GET', '/.well-known/databricks-config', [200, 200, 200, 200]),
   row('GET', '/v1/me', [401, 200, 200, 200]),
+  row('GET', '/v1/gateway', [401, 200, 200, 200]),
   row('POST', '/v1/servicePrincipals', [401, 403, 403, 200], { displayName: 'x' }),
   row('GET', '/v1/servicePrincipals', [401, 403, 200, 200]),
   row('GET', '/v1/servicePrincipals/{clientId}', [401, 403, 200, 200]),

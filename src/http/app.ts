@@ -19,6 +19,7 @@ import { describeApi, openApiRoutes } from './openapi.ts'
 import { type AddRoutes, decorateWithActor, type HttpApp, setActor } from './route.ts'
 import { auditEventRoutes } from './routes/audit-events.ts'
 import { authorizationServerRoutes } from './routes/authorization-server.ts'
+import { gatewayRoutes } from './routes/gateway.ts'
 import { homeRoutes } from './routes/home.ts'
 import { instanceRoutes } from './routes/instances.ts'
 import { meRoutes } from './routes/me.ts'
@@ -35,6 +36,7 @@ export type { HttpDependencies, HttpOptions } from './http-dependencies.ts'
 /** Routes that need an access token, resource by resource. To add one: a file in routes/ or databricks/, and a name here. */
 const authenticatedRoutes: readonly AddRoutes[] = [
   meRoutes,
+  gatewayRoutes,
   servicePrincipalRoutes,
   servicePrincipalSecretRoutes,
   instanceRoutes,

@@ -14,6 +14,8 @@ export type HttpDependencies = Parameters<typeof issueDatabaseCredential>[0] &
     readonly workspaceId: WorkspaceId
     /** Where clients reach the gateway, for connection settings. */
     readonly gatewayPort: number
+    /** PEM of what clients of the gateway trust; asked for at each use, since it may be replaced. */
+    readonly gatewayCa: () => string
   }
 
 /** The options that shape it. */

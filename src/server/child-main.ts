@@ -9,6 +9,7 @@ export interface RunningRole {
   /** Stops accepting at once; resolves when the open work is done or the time is over. */
   drain(timeoutMs: number): Promise<void>
   setTlsIdentity?(identity: TlsIdentity): void
+  setGatewayCa?(pem: string): void
 }
 
 /** After draining, time for closing files and sessions before the process ends regardless. */
@@ -40,7 +41,10 @@ export async function runChild(start: (bootstrap: ChildBootstrap) => Promise<Run
   process.on('disconnect', () => end(defaultDrainMs))
   process.on('message', (message: MessageToChild) => {
     if (message.type === 'drain') end(message.timeoutMs)
-    else if (message.type === 'tls') role?.setTlsIdentity?.(message.identity)
+    else if (message.type === 'tls') {
+      if (message.identity !== undefined) role?.setTlsIdentity?.(message.identity)
+      role?.setGatewayCa?.(message.gatewayCaPem)
+    }
   })
   // A signal meant for the whole group; the supervisor decides when its children end, and tells them.
   process.on('SIGINT', () => undefined)

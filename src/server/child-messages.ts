@@ -26,14 +26,16 @@ export interface ChildBootstrap {
   /** 1 for the control plane, 1 to gatewayWorkers for the workers. */
   readonly worker: number
   readonly user: ChildUser | undefined
-  /** What the gateway presents. */
+  /** What the gateway presents; the control plane gets no private key. */
   readonly tls: TlsIdentity | undefined
+  /** PEM of what clients of the gateway trust. */
+  readonly gatewayCaPem: string
 }
 
 export type MessageToChild =
   | ChildBootstrap
   | { readonly type: 'drain'; readonly timeoutMs: number }
-  | { readonly type: 'tls'; readonly identity: TlsIdentity }
+  | { readonly type: 'tls'; readonly identity: TlsIdentity | undefined; readonly gatewayCaPem: string }
 
 export type MessageFromChild =
   /** Its code is loaded and it waits for the bootstrap. */

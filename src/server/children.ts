@@ -3,9 +3,9 @@ import { PosternError } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
 import type { Config } from '../config/parse-config.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import type { TlsIdentity } from '../transport/byte-socket.ts'
 import type { ChildBootstrap, ChildConfig, ChildRole } from './child-messages.ts'
 import type { DataFolder } from './data-folder.ts'
+import type { PresentedIdentity } from './gateway-identity.ts'
 import { probePort } from './probe-port.ts'
 import { SupervisedChild } from './supervised-child.ts'
 import type { SystemUsers } from './system-users.ts'
@@ -14,8 +14,8 @@ import type { SystemUsers } from './system-users.ts'
 export interface ChildSecrets {
   readonly storeUrl: Secret
   readonly masterKey: Secret
-  /** Read at every start of a gateway worker. */
-  readonly tls: () => TlsIdentity
+  /** Read at every start of a child. */
+  readonly tls: () => PresentedIdentity
 }
 
 interface ChildrenOptions {
@@ -75,8 +75,10 @@ export class Children {
     return { http, gateway: gateway! }
   }
 
-  presentCertificate(identity: TlsIdentity): void {
-    for (const child of this.#all) child.send({ type: 'tls', identity })
+  presentCertificate({ identity, trustedPem }: PresentedIdentity): void {
+    for (const child of this.#all) {
+      child.send({ type: 'tls', identity: child.role === 'gateway' ? identity : undefined, gatewayCaPem: trustedPem })
+    }
   }
 
   async stop(drainMs: number): Promise<void> {
@@ -143,7 +145,8 @@ export class Children {
       nodeId: folder.nodeId,
       worker,
       user: users.own && { uid: users.own.uid, gid: users.own.gid },
-      tls: role === 'gateway' ? tls() : undefined,
+      tls: role === 'gateway' ? tls().identity : undefined,
+      gatewayCaPem: tls().trustedPem,
     }
   }
 

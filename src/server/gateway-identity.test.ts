@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../test/support/embedded-postgres.ts'
 import { MasterKey } from '../crypto/master-key.ts'
 import type { TlsIdentity } from '../transport/byte-socket.ts'
-import { GatewayIdentity } from './gateway-identity.ts'
+import { GatewayIdentity, type PresentedIdentity } from './gateway-identity.ts'
 
 let postgres: EmbeddedPostgres
 let folder: string
@@ -32,12 +32,13 @@ async function load(
 test("without the operator's files the gateway gets a certificate of our own, whose authority is published", async () => {
   const { current } = await load()
   const ca = readFileSync(join(folder, 'ca.pem'), 'utf8')
-  expect(current.certificateChainPem).toContain(ca.trim())
+  expect(current.identity.certificateChainPem).toContain(ca.trim())
+  expect(current.trustedPem).toBe(ca)
   expect(statSync(join(folder, 'ca.pem')).mode & 0o777).toBe(0o644)
 })
 
 test("the operator's files are presented, and a replaced pair is handed on without a restart", async () => {
-  const [first, second] = [(await load({}, 'one.pem')).current, (await load({}, 'two.pem')).current]
+  const [first, second] = [(await load({}, 'one.pem')).current.identity, (await load({}, 'two.pem')).current.identity]
   const files = { gatewayTlsCert: join(folder, 'cert.pem'), gatewayTlsKey: join(folder, 'key.pem') }
   const install = (identity: TlsIdentity): void => {
     writeFileSync(files.gatewayTlsCert, identity.certificateChainPem)
@@ -45,16 +46,16 @@ test("the operator's files are presented, and a replaced pair is handed on witho
   }
   install(first)
   const identity = await load(files, 'own.pem')
-  expect(identity.current).toEqual(first)
-  const handedOn = new Promise<TlsIdentity>((resolve, reject) => identity.follow(resolve, reject))
+  expect(identity.current).toEqual({ identity: first, trustedPem: first.certificateChainPem })
+  const handedOn = new Promise<PresentedIdentity>((resolve, reject) => identity.follow(resolve, reject))
   install(second)
-  expect(await handedOn).toEqual(second)
-  expect(identity.current).toEqual(second)
+  expect((await handedOn).identity).toEqual(second)
+  expect(identity.current.identity).toEqual(second)
   identity.close()
 }, 30_000)
 
 test('files that do not belong together stop the start', async () => {
-  const [first, second] = [(await load({}, 'one.pem')).current, (await load({}, 'two.pem')).current]
+  const [first, second] = [(await load({}, 'one.pem')).current.identity, (await load({}, 'two.pem')).current.identity]
   const files = { gatewayTlsCert: join(folder, 'a.pem'), gatewayTlsKey: join(folder, 'b.pem') }
   writeFileSync(files.gatewayTlsCert, first.certificateChainPem)
   writeFileSync(files.gatewayTlsKey, second.privateKeyPem)

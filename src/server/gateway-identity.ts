@@ -18,6 +18,12 @@ interface GatewayIdentityOptions {
   readonly caFile: string
 }
 
+/** What the gateway presents, and what clients are to trust. */
+export interface PresentedIdentity {
+  readonly identity: TlsIdentity
+  readonly trustedPem: string
+}
+
 /** How soon a replaced file, or a certificate that another node renewed, is presented. */
 const REFRESH_MS = 5_000
 
@@ -29,10 +35,10 @@ const REFRESH_MS = 5_000
  */
 export class GatewayIdentity {
   readonly #options: GatewayIdentityOptions
-  #current: TlsIdentity
+  #current: PresentedIdentity
   #timer: ReturnType<typeof setInterval> | undefined
 
-  private constructor(options: GatewayIdentityOptions, current: TlsIdentity) {
+  private constructor(options: GatewayIdentityOptions, current: PresentedIdentity) {
     this.#options = options
     this.#current = current
   }
@@ -42,20 +48,21 @@ export class GatewayIdentity {
     return new GatewayIdentity(options, await readIdentity(options))
   }
 
-  get current(): TlsIdentity {
+  get current(): PresentedIdentity {
     return this.#current
   }
 
   /** Looks for a new certificate from time to time and hands it on. */
-  follow(onChange: (identity: TlsIdentity) => void, onError: (error: unknown) => void): void {
+  follow(onChange: (presented: PresentedIdentity) => void, onError: (error: unknown) => void): void {
     const refresh = async (): Promise<void> => {
-      const identity = await readIdentity(this.#options)
+      const presented = await readIdentity(this.#options)
+      const { identity } = this.#current
       const isSame =
-        identity.certificateChainPem === this.#current.certificateChainPem &&
-        identity.privateKeyPem === this.#current.privateKeyPem
+        presented.identity.certificateChainPem === identity.certificateChainPem &&
+        presented.identity.privateKeyPem === identity.privateKeyPem
       if (isSame) return
-      this.#current = identity
-      onChange(identity)
+      this.#current = presented
+      onChange(presented)
     }
     this.#timer = setInterval(() => void refresh().catch(onError), REFRESH_MS)
   }
@@ -65,20 +72,20 @@ export class GatewayIdentity {
   }
 }
 
-async function readIdentity(options: GatewayIdentityOptions): Promise<TlsIdentity> {
+async function readIdentity(options: GatewayIdentityOptions): Promise<PresentedIdentity> {
   const { config, caFile } = options
   const { gatewayTlsCert, gatewayTlsKey } = config
   if (gatewayTlsCert !== undefined && gatewayTlsKey !== undefined) {
     const identity = loadTlsFiles(gatewayTlsCert, gatewayTlsKey, systemClock.now())
     publish(caFile, identity.certificateChainPem)
-    return identity
+    return { identity, trustedPem: identity.certificateChainPem }
   }
   const isWildcard = config.gatewayHost === '0.0.0.0' || config.gatewayHost === '::'
   const extraNames = [...config.gatewayTlsNames, ...(isWildcard ? [] : [config.gatewayHost])]
   const names = serverCertificateNames([config.gatewayDomain], extraNames)
   const certificate = await ensureServerCertificate({ ...options, clock: systemClock }, names)
   publish(caFile, certificate.caPem)
-  return certificate.identity
+  return { identity: certificate.identity, trustedPem: certificate.caPem }
 }
 
 /** Leaves a file that is right already alone, so that its time says when it changed. */

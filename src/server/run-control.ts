@@ -22,8 +22,16 @@ async function startControl(bootstrap: ChildBootstrap): Promise<RunningRole> {
   const audit = new AuditWriter({ store: shared.store, deadlineMs: AUDIT_DEADLINE_MS })
   const workspace = (await listWorkspaces(shared.store.db)).find(({ name }) => name === config.workspaceName)
   if (!workspace) throw new PosternError('INTERNAL', `The workspace ${config.workspaceName} is missing.`)
+  let { gatewayCaPem } = bootstrap
   const app = await createHttpApp(
-    { ...shared, audit, workspaceId: workspace.id, localNodeId: bootstrap.nodeId, gatewayPort: config.gatewayPort },
+    {
+      ...shared,
+      audit,
+      gatewayCa: () => gatewayCaPem,
+      workspaceId: workspace.id,
+      localNodeId: bootstrap.nodeId,
+      gatewayPort: config.gatewayPort,
+    },
     config,
   )
   const address = { host: config.httpHost, port: config.httpPort }
@@ -31,6 +39,9 @@ async function startControl(bootstrap: ChildBootstrap): Promise<RunningRole> {
   await listenUnprivileged(bootstrap, address, () => app.listen(address))
   return {
     port: (app.server.address() as AddressInfo).port,
+    setGatewayCa(pem) {
+      gatewayCaPem = pem
+    },
     async drain() {
       await app.close()
       await audit.close()

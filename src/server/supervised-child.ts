@@ -51,6 +51,10 @@ export class SupervisedChild {
     return port
   }
 
+  get role(): ChildRole {
+    return this.#options.role
+  }
+
   send(message: MessageToChild): void {
     // A child that ended meanwhile is told everything again by its next bootstrap.
     if (this.#process?.connected) this.#process.send(message)

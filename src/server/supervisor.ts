@@ -63,7 +63,7 @@ export async function startNode(config: Config, options: SupervisorOptions): Pro
     const folder = openDataFolder(config.dataDir)
     closers.add('lock', await lockDataFolder(folder.lockFile, folder.path))
     const users = await systemUsers((line) => logger.info(line))
-    const socketRoot = claimSocketRoot(folder.nodeId)
+    const socketRoot = claimSocketRoot(folder.nodeId, config.socketDir)
     closers.add('socket folder', () => rmSync(socketRoot, { recursive: true, force: true }))
     const node: Node = { ...options, config, folder, users, socketRoot, closers }
     // They load their code while the metadata Postgres starts.
@@ -102,7 +102,7 @@ async function startParts(node: Node, children: Children): Promise<ReadyFacts> {
     managed.start(MANAGED_PATIENCE_MS),
   ])
   identity.follow(
-    (tls) => children.presentCertificate(tls),
+    (presented) => children.presentCertificate(presented),
     (error) => logger.error({ err: error }, 'the certificate of the gateway was not refreshed'),
   )
   return readyFacts(config, ports, folder)

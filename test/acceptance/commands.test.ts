@@ -35,13 +35,12 @@ describeWith(['psql', 'openssl'], 'the command line', () => {
       const work = join(home, 'work')
       mkdirSync(work)
       writeFileSync(join(home, 'prelude'), prelude)
-      const { httpUrl, caFile, adminEmail, adminPasswordFile, gatewayPort } = postern.ready
+      const { httpUrl, adminEmail, adminPasswordFile, gatewayPort } = postern.ready
       const env = {
         HOME: home,
         PATH: [join(repositoryRoot, 'bin'), process.env['PATH'] ?? ''].join(delimiter),
         LC_ALL: 'C.UTF-8',
         POSTERN_HOST: httpUrl,
-        POSTERN_GATEWAY_CA_FILE: caFile,
         ADMIN_EMAIL: adminEmail,
         ADMIN_PASSWORD_FILE: adminPasswordFile,
         ...external.variables,

@@ -56,7 +56,7 @@ export async function startHttpFixture(
   const audit = new AuditWriter({ store, deadlineMs: 5_000 })
   const logger = createLogger({ level: 'fatal', role: 'test' })
   const dialer = { transport: bunTransport, addressRules: AddressRules.create() }
-  const instances = { dialer, localNodeId: randomUUID(), gatewayPort: 5432 }
+  const instances = { dialer, localNodeId: randomUUID(), gatewayPort: 5432, gatewayCa: () => 'PEM' }
   const deps: HttpDependencies = { store, clock, masterKey, signingKeys, audit, logger, workspaceId, ...instances }
   const app = await createHttpApp(deps, { ...testHttpOptions, ...options })
   const [row] = await store.db

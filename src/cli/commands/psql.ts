@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Command } from 'commander'
+import { Gateway } from '../../contract/gateway.ts'
 import { Instance } from '../../contract/instances.ts'
 import { Me } from '../../contract/service-principals.ts'
-import { path } from '../api-client.ts'
+import { type ApiClient, path } from '../api-client.ts'
 import type { Cli } from '../cli.ts'
 import { generateDatabaseCredential } from '../database-credential.ts'
 import { runPsql } from '../run-psql.ts'
@@ -22,7 +26,10 @@ function define(command: Command): void {
   command
     .option('--role <name>', 'Postgres role to log in as (default: your own name)')
     .option('--database <name>', 'database (default: the default database of the instance)')
-    .option('--gateway-ca-file <file>', 'certificate authority of the gateway (or POSTERN_GATEWAY_CA_FILE)')
+    .option(
+      '--gateway-ca-file <file>',
+      'certificate authority of the gateway (default: the one that the control plane names; or POSTERN_GATEWAY_CA_FILE)',
+    )
     .addHelpText('after', "\nArguments of psql follow --, for example: postern psql sample -- -c 'select 1'")
 }
 
@@ -40,9 +47,7 @@ async function run(cli: Cli, name: string, psqlArguments: readonly string[], opt
   const instance = await api.call({ method: 'GET', path: path`/v1/instances/${name}`, answer: Instance })
   const user = options.role ?? (await api.call({ method: 'GET', path: '/v1/me', answer: Me })).name
   const { token } = await generateDatabaseCredential(api, { request_id: randomUUID(), instance_names: [instance.name] })
-  if (caFile === undefined && cli.terminal.isInteractive) {
-    cli.terminal.note('The certificate of the gateway is not verified. Give its authority with --gateway-ca-file.')
-  }
+  const gatewayCa = caFile === undefined ? await keepGatewayCa(api) : undefined
   return runPsql(cli, psqlArguments, {
     PGHOST: instance.gatewayHost,
     PGHOSTADDR: await loopbackAddress(instance.gatewayHost),
@@ -50,9 +55,18 @@ async function run(cli: Cli, name: string, psqlArguments: readonly string[], opt
     PGDATABASE: options.database ?? instance.defaultDatabase,
     PGUSER: user,
     PGPASSWORD: token,
-    PGSSLMODE: caFile === undefined ? 'require' : 'verify-full',
-    PGSSLROOTCERT: caFile,
-  })
+    PGSSLMODE: 'verify-full',
+    PGSSLROOTCERT: caFile ?? gatewayCa?.file,
+  }).finally(() => gatewayCa?.remove())
+}
+
+/** libpq reads the authority from a file only: one that lasts as long as psql does. */
+async function keepGatewayCa(api: ApiClient): Promise<{ file: string; remove(): void }> {
+  const { caPem } = await api.call({ method: 'GET', path: '/v1/gateway', answer: Gateway })
+  const folder = mkdtempSync(join(tmpdir(), 'postern-ca-'))
+  const file = join(folder, 'ca.pem')
+  writeFileSync(file, caPem)
+  return { file, remove: () => rmSync(folder, { recursive: true, force: true }) }
 }
 
 /** Names under localhost mean this machine (RFC 6761 section 6.3), but not every name service knows them. */
