@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -148,7 +148,9 @@ async function start<Ready extends ReadyFile>(
     if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true })
   }
   try {
-    const ready = await waitForReadyFile<Ready>(readyFile, program, options.readyTimeoutMs ?? 90_000)
+    const ready = await waitForReadyFile<Ready>(readyFile, program, options.readyTimeoutMs ?? 90_000, () =>
+      logTail(dataDir),
+    )
     return new RunningPostern(ready, dataDir, program, removeFolders)
   } catch (error) {
     killGroup(program.pid)
@@ -158,7 +160,12 @@ async function start<Ready extends ReadyFile>(
   }
 }
 
-async function waitForReadyFile<Ready>(file: string, program: RunningProgram, timeoutMs: number): Promise<Ready> {
+async function waitForReadyFile<Ready>(
+  file: string,
+  program: RunningProgram,
+  timeoutMs: number,
+  log: () => string,
+): Promise<Ready> {
   const deadline = performance.now() + timeoutMs
   let end: ProgramEnd | undefined
   program.ended.then(
@@ -168,11 +175,17 @@ async function waitForReadyFile<Ready>(file: string, program: RunningProgram, ti
   for (;;) {
     const ready = readJson<Ready>(file)
     if (ready !== undefined) return ready
-    const printed = () => `${program.stdout()}${program.stderr()}`
+    const printed = () => `${program.stdout()}${program.stderr()}\n${log()}`
     if (end !== undefined) throw new Error(`Postern ended with code ${end.code} before it was ready:\n${printed()}`)
     if (performance.now() > deadline) throw new Error(`Postern was not ready within ${timeoutMs} ms:\n${printed()}`)
     await sleep(25)
   }
+}
+
+/** The last lines of the log that `demo` writes into its data folder. */
+function logTail(dataDir: string): string {
+  const file = join(dataDir, 'postern.log')
+  return existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(-15).join('\n') : ''
 }
 
 /** The file's content, or undefined while it is absent or half written. */
