@@ -3,7 +3,8 @@
  * only when it is asked for: a gateway worker holds no command line, and a command line no server.
  */
 import { reportFailure } from './cli/report-failure.ts'
-import { isServerCommand, serverCommandHelp, type ServerCommand } from './cli/server-commands.ts'
+import { productVersion } from './cli/product-version.ts'
+import { isServerCommand, serverCommandHelp, takeOwnFlags, type ServerCommand } from './cli/server-commands.ts'
 import { processTerminal } from './cli/terminal.ts'
 import type { Config } from './config/parse-config.ts'
 
@@ -31,6 +32,24 @@ async function runServer(command: ServerCommand, flags: readonly string[]): Prom
       return (await import('./server/demo/demo.ts')).demo(await readConfig(flags), (text) => process.stdout.write(text))
     case 'migrate':
       return (await import('./server/migrate-command.ts')).migrateCommand(await readConfig(flags))
+    case 'backup': {
+      const { files, rest } = takeOwnFlags(command, flags)
+      const { backupCommand } = await import('./server/backup/backup-command.ts')
+      return terminal.print(await backupCommand(await readConfig(rest, true), files['--out']!, productVersion))
+    }
+    case 'restore': {
+      const { files, switches, rest } = takeOwnFlags(command, flags)
+      const { restoreCommand } = await import('./server/backup/restore-command.ts')
+      const adoptManagedInstances = switches.has('--adopt-managed-instances')
+      return terminal.print(
+        await restoreCommand(await readConfig(rest, true), { in: files['--in']!, adoptManagedInstances }),
+      )
+    }
+    case 'export-master-key': {
+      const { files, rest } = takeOwnFlags(command, flags)
+      const { exportMasterKeyCommand } = await import('./server/backup/export-master-key.ts')
+      return terminal.print(await exportMasterKeyCommand(await readConfig(rest), files['--out']!))
+    }
     case 'control':
       return (await import('./server/run-control.ts')).control()
     case 'gateway':
@@ -38,9 +57,9 @@ async function runServer(command: ServerCommand, flags: readonly string[]): Prom
   }
 }
 
-async function readConfig(flags: readonly string[]): Promise<Config> {
+async function readConfig(flags: readonly string[], opensNothing = false): Promise<Config> {
   const { parseConfig } = await import('./config/parse-config.ts')
-  return parseConfig({ argv: flags, environment, cwd: process.cwd() }).config
+  return parseConfig({ argv: flags, environment, cwd: process.cwd(), opensNothing }).config
 }
 
 const [command, ...flags] = argv

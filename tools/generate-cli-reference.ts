@@ -8,7 +8,7 @@ import type { Argument, Command, Option } from 'commander'
 import { ENVIRONMENT } from '../src/cli/environment.ts'
 import { EXIT_CODES } from '../src/cli/exit-code.ts'
 import { buildProgram } from '../src/cli/program.ts'
-import { isServerCommand } from '../src/cli/server-commands.ts'
+import { isServerCommand, type ServerCommand, serverCommandUsage } from '../src/cli/server-commands.ts'
 
 const page = join(import.meta.dirname, '../docs/reference/cli.md')
 
@@ -72,7 +72,9 @@ Their options are those of [configuration.md](configuration.md): \`--http-port\`
 
 ${table(
   ['Command', 'Meaning'],
-  serverCommands.map((command) => row(code(fullName(command)), `${command.description()}.`)),
+  serverCommands.map((command) =>
+    row(code(serverCommandUsage(command.name() as ServerCommand)), `${command.description()}.`),
+  ),
 )}
 
 ## Options of every other command

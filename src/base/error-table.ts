@@ -263,6 +263,15 @@ export const ERRORS = {
     'Other resources still depend on the resource.',
     'Remove what the message names first.',
   ),
+  RESTORE_TARGET_NOT_EMPTY: row(
+    'conflict',
+    409,
+    '55000',
+    'INVALID_STATE',
+    'invalid_request',
+    'A restore goes into an empty data folder or an empty database, and this one is not.',
+    'Choose an empty one. Nothing was changed.',
+  ),
   RATE_LIMITED: row(
     'limit',
     429,
@@ -451,6 +460,15 @@ export const ERRORS = {
     'server_error',
     'The data folder cannot be used.',
     'Choose another folder, or correct its owner and mode as the message says.',
+  ),
+  BACKUP_FILE_UNUSABLE: row(
+    'dependency',
+    500,
+    '58030',
+    'INTERNAL_ERROR',
+    'server_error',
+    'The backup file cannot be read or written, or it is not a whole backup.',
+    'Read what the message says of the file; try another backup, or another place.',
   ),
   LOCAL_POSTGRES_FAILED: row(
     'dependency',

@@ -2,11 +2,16 @@ import { isLoopbackHost, isWildcardHost } from './ip-address.ts'
 import type { Config } from './options.ts'
 
 /** What is wrong with options that are each right by themselves: one sentence per mistake. */
-export function checkConfig(config: Config): string[] {
-  return checks.flatMap((check) => check(config) ?? [])
+export function checkConfig(config: Config, use: Use): string[] {
+  return checks.flatMap((check) => check(config, use) ?? [])
 }
 
-type Check = (config: Config) => string | undefined
+/** What the options are for; see ConfigInput. */
+interface Use {
+  readonly opensNothing?: boolean
+}
+
+type Check = (config: Config, use: Use) => string | undefined
 
 const checks: readonly Check[] = [
   ({ httpTlsCert, httpTlsKey }) =>
@@ -43,8 +48,8 @@ const checks: readonly Check[] = [
     (httpHost === gatewayHost || isWildcardHost(httpHost) || isWildcardHost(gatewayHost))
       ? `httpPort and gatewayPort: both are ${httpPort} on the same address`
       : undefined,
-  ({ storeUrl, masterKey }) =>
-    storeUrl !== undefined && masterKey === undefined
+  ({ storeUrl, masterKey }, { opensNothing = false }) =>
+    storeUrl !== undefined && masterKey === undefined && !opensNothing
       ? 'storeUrl: needs masterKey, because a key is only made together with an empty store of its own'
       : undefined,
   ({ loginTimeoutSeconds, loginStoreDeadlineMs, loginDenialFloorMs }) =>

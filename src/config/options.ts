@@ -39,6 +39,11 @@ export const OPTIONS = {
     'Folder that holds everything this node keeps; deleting it is a full reset.',
   ),
   readyFile: optional('Node', path, 'File that is written, as JSON, once everything accepts connections.'),
+  socketDir: optional(
+    'Node',
+    path,
+    "Folder below which Postern's own servers put their Unix sockets; a short path. Default: /run as root, /tmp otherwise.",
+  ),
   logLevel: option(
     'Node',
     choice('fatal', 'error', 'warn', 'info', 'debug', 'trace'),
@@ -110,6 +115,12 @@ export const OPTIONS = {
     integer(1, 64),
     '1',
     'Gateway processes that share the port; about one per core that may be spent on relaying.',
+  ),
+  gatewayTransport: option(
+    'Gateway',
+    choice('bun', 'node'),
+    'bun',
+    'Sockets of the gateway: bun, the fast ones of the runtime, or node, the portable ones to fall back on.',
   ),
   gatewayMaxPreAuth: option(
     'Gateway',

@@ -18,6 +18,8 @@ export interface ConfigInput {
   readonly environment: Environment
   /** Working folder: relative paths given by flag or environment start from it. */
   readonly cwd: string
+  /** The command reads what is sealed and opens nothing: an external store is then enough, without its master key. */
+  readonly opensNothing?: boolean
 }
 
 export interface ParsedConfig {
@@ -50,7 +52,7 @@ export function parseConfig(input: ConfigInput): ParsedConfig {
     else values[key] = value
   }
   // Options contradict each other only if each is right by itself.
-  if (mistakes.length === 0) mistakes.push(...checkConfig(values as Config))
+  if (mistakes.length === 0) mistakes.push(...checkConfig(values as Config, input))
   if (mistakes.length > 0) throw invalid(mistakes)
   return { config: Object.freeze(values as Config), sources: sources as Record<OptionKey, string> }
 }

@@ -29,23 +29,26 @@ export async function checkMasterKey(db: Kysely<Schema>, masterKey: MasterKey): 
     deployment = await findDeployment(db)
   }
   if (deployment === undefined) throw new Error('the deployment row vanished')
-  let opened: Secret
-  try {
-    opened = open(masterKey, deployment.keyCheck, context)
-  } catch (cause) {
-    throw mismatch(cause)
-  }
-  if (opened.reveal() !== checkValue) throw mismatch(undefined)
+  if (!opensKeyCheck(masterKey, deployment.keyCheck)) throw mismatch()
   return deployment.id
 }
 
-function mismatch(cause: unknown): PosternError {
+/** Whether this is the master key that the check value, from a store or from a backup of one, was sealed with. */
+export function opensKeyCheck(masterKey: MasterKey, keyCheck: Uint8Array): boolean {
+  try {
+    return open(masterKey, keyCheck, context).reveal() === checkValue
+  } catch (thrown) {
+    if (thrown instanceof PosternError && thrown.code === 'SECRET_UNREADABLE') return false
+    throw thrown
+  }
+}
+
+function mismatch(): PosternError {
   return new PosternError(
     'MASTER_KEY_MISMATCH',
     'The master key is not the one that this metadata store was sealed with',
     {
       hint: 'Start with the right key (masterKey, or the file master.key in the data folder). Without it, no secret in the store can be opened.',
-      cause,
     },
   )
 }

@@ -40,31 +40,16 @@ export function openDataFolder(given: string): DataFolder {
   try {
     mkdirSync(given, { recursive: true, mode: 0o700 })
     const path = realpathSync(given)
-    const nodeFile = join(path, 'node.json')
     if (lstatSync(path).uid !== currentUid()) {
       throw unusable(`${path} belongs to another user (${lstatSync(path).uid}).`)
     }
-    if (!existsSync(nodeFile)) {
+    if (!isDataFolder(path)) {
+      if (isHalfRestored(path)) throw halfRestored(path)
       if (readdirSync(path).length > 0) throw unusable(`${path} is not empty and is not a data folder of Postern.`)
-      writeAtomically(nodeFile, `${JSON.stringify({ nodeId: randomUUID() })}\n`, 0o600)
+      writeNodeId(path, randomUUID())
     }
-    // Servers of other users work in folders below; as root it must be possible to pass through, not to look around.
-    for (const folder of [path, join(path, 'instances'), join(path, 'gateway')]) {
-      mkdirSync(folder, { recursive: true })
-      chmodSync(folder, currentUid() === 0 ? 0o711 : 0o700)
-    }
-    const { nodeId } = JSON.parse(readFileSync(nodeFile, 'utf8')) as { nodeId: string }
-    return {
-      path,
-      nodeId,
-      lockFile: join(path, 'lock'),
-      masterKeyFile: join(path, 'master.key'),
-      adminPasswordFile: join(path, 'admin-password'),
-      caFile: join(path, 'ca.pem'),
-      metadata: join(path, 'metadata'),
-      instance: (id) => join(path, 'instances', id),
-      gateway: (worker) => join(path, 'gateway', String(worker)),
-    }
+    for (const folder of [path, join(path, 'instances'), join(path, 'gateway')]) openToOwnServers(folder)
+    return dataFolderOf(path, readNodeId(path))
   } catch (cause) {
     if (cause instanceof PosternError) throw cause
     throw new PosternError('DATA_FOLDER_UNUSABLE', `The data folder ${given} cannot be used.`, {
@@ -72,6 +57,60 @@ export function openDataFolder(given: string): DataFolder {
       cause,
     })
   }
+}
+
+/** Whether a node has been made here. It is the last thing that a restore writes. */
+export function isDataFolder(path: string): boolean {
+  return existsSync(nodeFile(path))
+}
+
+/** Makes `path` a data folder: a start on it uses what it finds there. */
+export function writeNodeId(path: string, nodeId: string): void {
+  writeAtomically(nodeFile(path), `${JSON.stringify({ nodeId })}\n`, 0o600)
+}
+
+/** @throws what reading throws where {@link isDataFolder} does not hold */
+export function readNodeId(path: string): string {
+  return (JSON.parse(readFileSync(nodeFile(path), 'utf8')) as { nodeId: string }).nodeId
+}
+
+/** Where things are in the data folder of a node; touches nothing. */
+export function dataFolderOf(path: string, nodeId: string): DataFolder {
+  return {
+    path,
+    nodeId,
+    lockFile: join(path, 'lock'),
+    masterKeyFile: join(path, 'master.key'),
+    adminPasswordFile: join(path, 'admin-password'),
+    caFile: join(path, 'ca.pem'),
+    metadata: join(path, 'metadata'),
+    instance: (id) => join(path, 'instances', id),
+    gateway: (worker) => join(path, 'gateway', String(worker)),
+  }
+}
+
+/** Makes the folder if it is missing. Servers of other users work below it: they may pass through, not look around. */
+export function openToOwnServers(folder: string): void {
+  mkdirSync(folder, { recursive: true })
+  chmodSync(folder, currentUid() === 0 ? 0o711 : 0o700)
+}
+
+/** Stands in the data folder while a restore fills it. */
+export function restoreMark(path: string): string {
+  return join(path, 'restoring')
+}
+
+/** What a restore that was cut short left behind. */
+export function isHalfRestored(path: string): boolean {
+  return existsSync(restoreMark(path)) && !isDataFolder(path)
+}
+
+const nodeFile = (path: string) => join(path, 'node.json')
+
+function halfRestored(path: string): PosternError {
+  return new PosternError('DATA_FOLDER_UNUSABLE', `A restore into ${path} was not finished.`, {
+    hint: 'Run the same postern restore again, or remove the folder.',
+  })
 }
 
 /** Writes a file that is either absent, the old one or the whole new one, whatever happens. */

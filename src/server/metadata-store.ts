@@ -24,9 +24,11 @@ interface MetadataOptions {
   readonly logger: Logger
 }
 
-const SUPERUSER = 'postern_supervisor'
+/** Bootstrap superuser of the metadata cluster; its password lies in the cluster's home (0600). */
+export const SUPERUSER = 'postern_supervisor'
 const OWNER = 'postern'
-const DATABASE = 'postern'
+/** Where the metadata is. */
+export const DATABASE = 'postern'
 const FIRST_RESTART_MS = 200
 const LONGEST_RESTART_MS = 10_000
 

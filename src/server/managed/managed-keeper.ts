@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { rmSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { asPosternError, PosternError } from '../../base/errors.ts'
 import type { InstanceId } from '../../base/ids.ts'
 import { Secret } from '../../base/secret.ts'
@@ -37,11 +38,15 @@ const FAILURES_UNTIL_FAILED = 3
 /** A server that ran this long had a good start. */
 const STABLE_MS = 60_000
 
+const DATA_IS_GONE =
+  'Its data is not on this node. Put its folder back below `instances` in the data folder, or delete the instance.'
+
 /**
  * Keeps one managed instance in its desired state. One step at a time; every step can be repeated, so a keeper that was
  * killed at any point is simply started again.
  *
  *     desired running:  no server → starting → running ─(crash)→ waiting → starting …
+ *                       no server, data gone → failed, until the data is there
  *     desired stopped:  running → stopping → no server
  *     desired deleted:  running → stopping → no server → folder and row removed
  */
@@ -113,6 +118,10 @@ export class ManagedKeeper {
       return
     }
     if (Date.now() < this.#notBefore) return
+    if (await this.#isDataGone()) {
+      await this.#observe({ state: 'FAILED', stateReason: DATA_IS_GONE })
+      return
+    }
     if (this.#failures < FAILURES_UNTIL_FAILED) await this.#observe({ state: 'STARTING', stateReason: null })
     const server = await this.#startServer()
     try {
@@ -126,6 +135,18 @@ export class ManagedKeeper {
     const startedAt = Date.now()
     this.#logger.info({ serverVersion: server.serverVersion }, 'managed instance is running')
     void server.exited.then((exit) => this.#onExit(server, startedAt, exit))
+  }
+
+  /**
+   * It ran before, and its cluster is not here: the store was restored from a backup, or somebody removed the folder. A new
+   * cluster in its place would be an empty database under the old name, with every Postgres role and table silently gone.
+   */
+  async #isDataGone(): Promise<boolean> {
+    const { folderOf, store } = this.#deps
+    const { instanceId } = this.#row
+    if (existsSync(join(folderOf(instanceId), 'data'))) return false
+    const instance = await findInstanceById(store.db, instanceId)
+    return instance !== undefined && instance.systemIdentifier !== null
   }
 
   async #provision(server: RunningPostgres): Promise<void> {
