@@ -42,8 +42,7 @@ describe('a source file', () => {
   it('is named in kebab-case and stands in no folder without a subject', () => {
     expect(
       files.filter(
-        (file) =>
-          !/^[a-z0-9.-]+\.(ts|sql|json|md)$|^README\.md$|^\d{4}_/.test(file.split('/').at(-1) ?? ''),
+        (file) => !/^[a-z0-9.-]+\.(ts|sql|json|md)$|^README\.md$|^\d{4}_/.test(file.split('/').at(-1) ?? ''),
       ),
     ).toEqual([])
     expect(files.filter((file) => /\/(utils?|helpers?|common|lib|misc)(\/|\.ts$)/.test(file))).toEqual([])

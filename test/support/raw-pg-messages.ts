@@ -65,12 +65,6 @@ export function rowOf(raw: RawMessage): (string | null)[] {
   return (parse(raw) as BackendMessage & { fields: (string | null)[] }).fields
 }
 
-/** Name and value of each ParameterStatus among the messages. */
-export function parametersOf(messages: readonly RawMessage[]): Record<string, string> {
-  const found = messages.filter((raw) => raw.type === 'S').map((raw) => raw.body.toString('utf8').split('\0'))
-  return Object.fromEntries(found.map(([name = '', value = '']) => [name, value]))
-}
-
 /** The BackendKeyData among the messages. */
 export function backendKeyOf(messages: readonly RawMessage[]): BackendKey {
   const body = messages.find((raw) => raw.type === 'K')?.body
