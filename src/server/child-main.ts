@@ -67,13 +67,16 @@ export async function runChild(start: (bootstrap: ChildBootstrap) => Promise<Run
 
 function nextBootstrap(): Promise<ChildBootstrap> {
   return new Promise((resolve) => {
+    // Until there is work to drain: from then on a disconnect must not end the process at once.
+    const onDisconnect = (): never => process.exit(0)
     const onMessage = (message: MessageToChild): void => {
       if (message.type !== 'bootstrap') return
       process.off('message', onMessage)
+      process.off('disconnect', onDisconnect)
       resolve(message)
     }
     process.on('message', onMessage)
-    process.once('disconnect', () => process.exit(0))
+    process.on('disconnect', onDisconnect)
     send({ type: 'loaded' })
   })
 }
