@@ -1,8 +1,26 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 
 /** Process ids of the gateway workers that a supervisor started. */
 export function gatewayProcesses(supervisorPid: number): number[] {
   return descendants(supervisorPid).filter((pid) => commandLine(pid).includes('gateway'))
+}
+
+/** Process id of the control plane that a supervisor started; undefined while it is being started again. */
+export function controlProcess(supervisorPid: number): number | undefined {
+  return descendants(supervisorPid).find((pid) => commandLine(pid).trimEnd().endsWith(' control'))
+}
+
+/** Process id of the Postgres server of a cluster (its home: the metadata, or an instance), as its pid file says. */
+export function postmaster(clusterHome: string): number {
+  const pid = Number(read(join(clusterHome, 'data', 'postmaster.pid')).split('\n')[0])
+  if (!Number.isInteger(pid) || pid < 2) throw new Error(`no server runs in ${clusterHome}`)
+  return pid
+}
+
+export function isAlive(pid: number): boolean {
+  const stat = read(`/proc/${pid}/stat`)
+  return stat !== '' && !stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z')
 }
 
 /** Process ids of everything that a process started, directly or not. */
