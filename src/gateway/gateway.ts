@@ -29,8 +29,11 @@ export interface Gateway {
   drain(timeoutMs: number): Promise<void>
 }
 
-/** Listens and serves sessions until it is drained. */
-export function startGateway(deps: GatewayDependencies): Gateway {
+/**
+ * Listens and serves sessions until it is drained.
+ * @throws Error with the system's `code` when it cannot listen (`EADDRINUSE` …)
+ */
+export async function startGateway(deps: GatewayDependencies): Promise<Gateway> {
   const { settings, logger } = deps
   const preAuth = new PreAuth(settings.maxPreAuth)
   const sessions = new Sessions(settings.maxSessions)
@@ -80,7 +83,7 @@ export function startGateway(deps: GatewayDependencies): Gateway {
     },
   }
 
-  const listener: ByteListener = deps.transport.listen({
+  const listener: ByteListener = await deps.transport.listen({
     host: settings.host,
     port: settings.port,
     reusePort: settings.reusePort,

@@ -7,7 +7,7 @@ import { loadEngine } from '../engines/registry.ts'
 import { SigningKeys } from '../keys/signing-keys.ts'
 import { openStore, type Store } from '../store/store.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
-import { bunTransport } from '../transport/bun/bun-transport.ts'
+import { transports } from '../transport/transports.ts'
 import type { ChildBootstrap, ChildRole } from './child-messages.ts'
 
 /** What the control plane and the gateway are both made of. */
@@ -28,7 +28,8 @@ const POOL_SIZE: Record<ChildRole, number> = { control: 10, gateway: 8 }
  * that gave up root may no longer be able to read the code.
  */
 export async function composeShared(bootstrap: ChildBootstrap, role: ChildRole): Promise<SharedParts> {
-  const logger = createLogger({ level: bootstrap.config.logLevel, role })
+  const { config } = bootstrap
+  const logger = createLogger({ level: config.logLevel, role })
   const masterKey = MasterKey.parse(bootstrap.masterKey)
   const store = await openStore({
     url: new Secret(bootstrap.storeUrl),
@@ -47,7 +48,10 @@ export async function composeShared(bootstrap: ChildBootstrap, role: ChildRole):
       masterKey,
       store,
       signingKeys,
-      dialer: { transport: bunTransport, addressRules: AddressRules.create(bootstrap.config.deniedAddresses) },
+      dialer: {
+        transport: transports[role === 'gateway' ? config.gatewayTransport : 'bun'],
+        addressRules: AddressRules.create(config.deniedAddresses),
+      },
       async close() {
         await unfollow()
         await store.close()

@@ -33,7 +33,7 @@ async function startWorker(bootstrap: ChildBootstrap): Promise<RunningRole> {
     spool: new AuditSpool('.', config.auditSpoolMaxBytes),
     deadlineMs: AUDIT_DEADLINE_MS,
   })
-  const start = (): Gateway =>
+  const start = (): Promise<Gateway> =>
     startGateway({
       ...shared,
       audit,

@@ -108,7 +108,8 @@ export interface ConnectedSocket extends ByteSocket {
 /** One implementation of sockets: `bun` (native) or `node` (portable). */
 export interface Transport {
   readonly name: 'bun' | 'node'
-  listen(options: ListenOptions): ByteListener
+  /** Rejects with an error whose `code` is the system's (`EADDRINUSE`, `EACCES` …). */
+  listen(options: ListenOptions): Promise<ByteListener>
   /** Rejects with an error whose `code` is the system's (`ECONNREFUSED`, `ENOENT`, `EHOSTUNREACH` …), `ETIMEDOUT` after `timeoutMs`. */
   connect(target: ConnectTarget, timeoutMs: number): Promise<ConnectedSocket>
 }

@@ -19,7 +19,11 @@ export interface PostgresListener extends ByteListener {
 }
 
 /** @param negotiate false leaves accepted sockets alone */
-export function listenForPostgres(transport: Transport, tls: TlsIdentity, negotiate = true): PostgresListener {
+export async function listenForPostgres(
+  transport: Transport,
+  tls: TlsIdentity,
+  negotiate = true,
+): Promise<PostgresListener> {
   const sessions = new Queue<Promise<TlsByteSocket>>()
   const accepted = new Queue<AcceptedSocket>()
   let handshakesBegun = 0
@@ -29,7 +33,7 @@ export function listenForPostgres(transport: Transport, tls: TlsIdentity, negoti
     session.catch(() => {})
     sessions.add(session)
   }
-  const listener = transport.listen({
+  const listener = await transport.listen({
     host: '127.0.0.1',
     port: 0,
     reusePort: false,

@@ -16,12 +16,14 @@ import { type DemoReadyFile, type RunningPostern, startDemo } from '../support/r
 import { gatewayProcesses, residentBytes } from '../support/processes.ts'
 
 /** Everything that a client may send before it is known, byte by byte. No code is shared with the gateway. */
-describe('before the login', () => {
+describe.each(['bun', 'node'])('before the login, on the sockets of %s', (gatewayTransport) => {
   let postern: RunningPostern<DemoReadyFile>
   let credential: string
   let parameters: Record<string, string>
   beforeAll(async () => {
-    postern = await startDemo({ flags: ['--login-timeout-seconds', '4'] })
+    postern = await startDemo({
+      flags: ['--login-timeout-seconds', '4', '--gateway-transport', gatewayTransport],
+    })
     const { clientId, clientSecret } = postern.ready.servicePrincipal
     credential = await (await postern.asServicePrincipal(clientId, clientSecret)).mintCredential('sample')
     parameters = { user: clientId, database: postern.ready.database }

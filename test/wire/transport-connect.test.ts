@@ -6,15 +6,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer as createTlsServer, type TlsOptions, type TLSSocket } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { bunTransport } from '../../src/transport/bun/bun-transport.ts'
 import type { ByteSocket, TlsClientOptions } from '../../src/transport/byte-socket.ts'
+import { transports } from '../../src/transport/transports.ts'
 import { RecordedSocket } from '../support/recorded-socket.ts'
 import { describeWith } from '../support/requirements.ts'
 import { createTestAuthority, type TestAuthority } from '../support/test-certificates.ts'
 
 const TIMEOUT_MS = 5_000
 
-for (const transport of [bunTransport]) {
+for (const transport of Object.values(transports)) {
   describeWith(['openssl'], `the connecting side of the ${transport.name} transport`, () => {
     let authority: TestAuthority
     let stranger: TestAuthority

@@ -6,9 +6,9 @@ import { type Duplex, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { bunTransport } from '../../src/transport/bun/bun-transport.ts'
 import type { ByteSocket, TlsIdentity } from '../../src/transport/byte-socket.ts'
 import { toDuplex } from '../../src/transport/duplex.ts'
+import { transports } from '../../src/transport/transports.ts'
 import { listenForPostgres, type PostgresListener } from '../support/postgres-listener.ts'
 import { RecordedSocket } from '../support/recorded-socket.ts'
 import { describeWith } from '../support/requirements.ts'
@@ -20,7 +20,7 @@ const PIECES = 64
 /** Send and receive buffers of the kernel, TLS and the runtime together stay far below this. */
 const MAX_IN_FLIGHT = 24 * MIB
 
-for (const transport of [bunTransport]) {
+for (const transport of Object.values(transports)) {
   describeWith(['openssl'], `byte streams of the ${transport.name} transport`, () => {
     let authority: TestAuthority
     let identity: TlsIdentity
@@ -40,7 +40,7 @@ for (const transport of [bunTransport]) {
     for (const layer of ['plain', 'TLS'] as const) {
       /** A Node stream and, at its other end, a socket of ours. Neither ends because the other does. */
       async function pair(): Promise<{ peer: Socket | TLSSocket; raw: Socket; accepted: ByteSocket }> {
-        listener = listenForPostgres(transport, identity, layer === 'TLS')
+        listener = await listenForPostgres(transport, identity, layer === 'TLS')
         const raw = connect({ host: '127.0.0.1', port: listener.port, allowHalfOpen: true })
         const options = { socket: raw, ca: authority.caPem, servername: 'db.test', allowHalfOpen: true }
         const peer = layer === 'TLS' ? connectTls(options) : raw

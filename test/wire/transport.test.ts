@@ -8,8 +8,8 @@ import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'n
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { parseFirstPacket } from '../../src/pgwire/startup-packet.ts'
 import { writeErrorResponse } from '../../src/pgwire/error-response.ts'
-import { bunTransport } from '../../src/transport/bun/bun-transport.ts'
 import type { TlsIdentity } from '../../src/transport/byte-socket.ts'
+import { transports } from '../../src/transport/transports.ts'
 import { listenForPostgres, SSL_REQUEST, type PostgresListener } from '../support/postgres-listener.ts'
 import { RecordedSocket } from '../support/recorded-socket.ts'
 import { describeWith, requireTool } from '../support/requirements.ts'
@@ -18,7 +18,7 @@ import { createTestAuthority, type TestAuthority } from '../support/test-certifi
 type Mode = 'after SSLRequest' | 'direct TLS'
 const MODES: readonly Mode[] = ['after SSLRequest', 'direct TLS']
 
-for (const transport of [bunTransport]) {
+for (const transport of Object.values(transports)) {
   describeWith(['openssl'], `the listening side of the ${transport.name} transport`, () => {
     let authority: TestAuthority
     let identity: TlsIdentity
@@ -67,7 +67,7 @@ for (const transport of [bunTransport]) {
 
     for (const mode of MODES) {
       test(`${mode}: bytes go both ways`, async () => {
-        listener = listenForPostgres(transport, identity)
+        listener = await listenForPostgres(transport, identity)
         const client = await openTls(mode)
         const session = new RecordedSocket(await listener.nextSession())
         client.write('from the client')
@@ -79,7 +79,7 @@ for (const transport of [bunTransport]) {
       })
 
       test(`${mode}: tells the SNI name in lower case, and none when none was sent`, async () => {
-        listener = listenForPostgres(transport, identity)
+        listener = await listenForPostgres(transport, identity)
         await openTls(mode, { servername: 'Shop.GW.test' })
         expect((await listener.nextSession()).serverName).toBe('shop.gw.test')
         await openTls(mode, { servername: '', checkServerIdentity: () => undefined })
@@ -87,7 +87,7 @@ for (const transport of [bunTransport]) {
       })
 
       test(`${mode}: agrees on postgresql by ALPN, and on nothing when the client offers none`, async () => {
-        listener = listenForPostgres(transport, identity)
+        listener = await listenForPostgres(transport, identity)
         const offering = await openTls(mode, { ALPNProtocols: ['h2', 'postgresql'] })
         expect(offering.alpnProtocol).toBe('postgresql')
         expect((await listener.nextSession()).alpnProtocol).toBe('postgresql')
@@ -96,13 +96,13 @@ for (const transport of [bunTransport]) {
       })
 
       test(`${mode}: a client that offers other protocols only is refused`, async () => {
-        listener = listenForPostgres(transport, identity)
+        listener = await listenForPostgres(transport, identity)
         await expect(openTls(mode, { ALPNProtocols: ['h2'] })).rejects.toThrow('NO_APPLICATION_PROTOCOL')
         await expect(listener.nextSession()).rejects.toThrow()
       })
 
       test(`${mode}: the ClientHello may be cut at every byte`, async () => {
-        listener = listenForPostgres(transport, identity)
+        listener = await listenForPostgres(transport, identity)
         const whole = splitFirstWrite(await openNegotiated(mode), Number.MAX_SAFE_INTEGER)
         // One small key share keeps the ClientHello, and so the test, short.
         const small: ConnectionOptions = { ecdhCurve: 'prime256v1' }
@@ -120,7 +120,7 @@ for (const transport of [bunTransport]) {
       })
 
       test(`${mode}: garbage instead of a ClientHello fails the handshake and closes the connection`, async () => {
-        listener = listenForPostgres(transport, identity)
+        listener = await listenForPostgres(transport, identity)
         const client = await openNegotiated(mode)
         const gone = closed(client)
         client.once('end', () => client.end())
@@ -131,7 +131,7 @@ for (const transport of [bunTransport]) {
       })
 
       test(`${mode}: a client that leaves in the handshake fails it`, async () => {
-        listener = listenForPostgres(transport, identity)
+        listener = await listenForPostgres(transport, identity)
         const client = await openNegotiated(mode)
         client.write(Buffer.from('16030100', 'hex'))
         const session = listener.nextSession()
@@ -141,7 +141,7 @@ for (const transport of [bunTransport]) {
       })
 
       test(`${mode}: what arrives before handlers are set waits for them, in order`, async () => {
-        listener = listenForPostgres(transport, identity)
+        listener = await listenForPostgres(transport, identity)
         const client = await openTls(mode, { ALPNProtocols: ['postgresql'] })
         const session = await listener.nextSession()
         client.end('sent at once')
@@ -155,7 +155,7 @@ for (const transport of [bunTransport]) {
       })
 
       test(`${mode}: 500 handshakes leave no socket open`, async () => {
-        listener = listenForPostgres(transport, identity)
+        listener = await listenForPostgres(transport, identity)
         await sleep(50)
         const before = openSockets()
         for (let i = 0; i < 500; i++) {
@@ -176,7 +176,7 @@ for (const transport of [bunTransport]) {
     }
 
     test('destroying an accepted socket ends a handshake that is under way', async () => {
-      listener = listenForPostgres(transport, identity, false)
+      listener = await listenForPostgres(transport, identity, false)
       const client = await openPlain()
       const gone = closed(client)
       client.once('end', () => client.end())
@@ -189,7 +189,7 @@ for (const transport of [bunTransport]) {
     })
 
     test('a socket is upgraded once', async () => {
-      listener = listenForPostgres(transport, identity, false)
+      listener = await listenForPostgres(transport, identity, false)
       await openPlain()
       const accepted = await listener.nextAccepted()
       accepted.upgradeToTls(new Uint8Array()).catch(() => {})
@@ -198,7 +198,7 @@ for (const transport of [bunTransport]) {
     })
 
     test('a new certificate is for new handshakes; open sessions go on', async () => {
-      listener = listenForPostgres(transport, identity)
+      listener = await listenForPostgres(transport, identity)
       const before = await openTls('after SSLRequest')
       const session = new RecordedSocket(await listener.nextSession())
       const next = authority.issue(['db.gw.test'])
@@ -212,7 +212,7 @@ for (const transport of [bunTransport]) {
     })
 
     test('a certificate and key that do not belong together are refused and change nothing', async () => {
-      listener = listenForPostgres(transport, identity)
+      listener = await listenForPostgres(transport, identity)
       const { privateKeyPem } = authority.issue(['db.gw.test'])
       expect(() => listener.setTlsIdentity({ ...identity, privateKeyPem })).toThrow()
       expect(() => listener.setTlsIdentity({ ...identity, certificateChainPem: 'no certificate' })).toThrow()
@@ -220,9 +220,9 @@ for (const transport of [bunTransport]) {
       expect(client.getPeerX509Certificate()?.toString()).toBe(identity.certificateChainPem)
     })
 
-    test('a port that is taken is an error with a code', () => {
-      listener = listenForPostgres(transport, identity)
-      expect(() =>
+    test('a port that is taken is an error with a code', async () => {
+      listener = await listenForPostgres(transport, identity)
+      await expect(
         transport.listen({
           host: '127.0.0.1',
           port: listener.port,
@@ -230,20 +230,20 @@ for (const transport of [bunTransport]) {
           tls: identity,
           onConnection() {},
         }),
-      ).toThrow(expect.objectContaining({ code: 'EADDRINUSE' }))
+      ).rejects.toMatchObject({ code: 'EADDRINUSE' })
     })
 
-    test('workers share a port with reusePort', () => {
+    test('workers share a port with reusePort', async () => {
       const options = { host: '127.0.0.1', reusePort: true, tls: identity, onConnection() {} }
-      const first = transport.listen({ ...options, port: 0 })
-      const second = transport.listen({ ...options, port: first.port })
+      const first = await transport.listen({ ...options, port: 0 })
+      const second = await transport.listen({ ...options, port: first.port })
       expect(second.port).toBe(first.port)
       first.stop()
       second.stop()
     })
 
     test('after stop no one is accepted and open sessions go on', async () => {
-      listener = listenForPostgres(transport, identity)
+      listener = await listenForPostgres(transport, identity)
       const client = await openTls('direct TLS')
       const session = new RecordedSocket(await listener.nextSession())
       listener.stop()
@@ -253,7 +253,7 @@ for (const transport of [bunTransport]) {
     })
 
     test('openssl negotiates TLS 1.2 and 1.3 in both modes, and nothing older', async () => {
-      listener = listenForPostgres(transport, identity)
+      listener = await listenForPostgres(transport, identity)
       for (const mode of [
         ['-starttls', 'postgres'],
         ['-alpn', 'postgresql'],
@@ -291,7 +291,7 @@ for (const transport of [bunTransport]) {
         ['direct TLS', { LD_LIBRARY_PATH: newerLibrary, PGSSLNEGOTIATION: 'direct' }],
       ] as const)('reaches us by TLS %s and prints our error', async ([mode, environment], { skip }) => {
         if (mode === 'direct TLS' && newerLibrary === undefined) skip('no embedded Postgres on this platform')
-        listener = listenForPostgres(transport, identity)
+        listener = await listenForPostgres(transport, identity)
         const conninfo = `host=127.0.0.1 port=${listener.port} user=ana dbname=sales sslmode=require`
         const env = { ...process.env, PGCONNECT_TIMEOUT: '10', ...environment }
         const psql = spawn(requireTool('psql'), [conninfo, '-c', 'select 1'], { env })

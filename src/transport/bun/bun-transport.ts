@@ -40,7 +40,7 @@ class NativeConnectedSocket extends NativeSocket implements ConnectedSocket {
   }
 }
 
-function listen(options: ListenOptions): ByteListener {
+async function listen(options: ListenOptions): Promise<ByteListener> {
   checkIdentity(options.tls)
   let identity = options.tls
   const socketOptions: Bun.TCPSocketListenOptions<NativeSocket> & { reusePort: boolean } = {
