@@ -98,6 +98,24 @@ describe('signing in', () => {
     expect(await readdir(folder)).toEqual([])
   })
 
+  test('where the password grant is switched off, that is said, and not that the password is wrong', async () => {
+    const refusal = {
+      status: 401,
+      body: { error: 'invalid_client', error_description: 'Client authentication failed' },
+    }
+    const server = await startScriptedControlPlane({ 'POST /oidc/v1/token': refusal })
+    stops.push(server.stop)
+    const environment = { POSTERN_HOST: server.origin, XDG_CONFIG_HOME: folder }
+    const login = await runAt(['login', '--email', 'ann@example.test', '--password-file', '-'], environment, {
+      typed: 'right',
+    })
+    expect(login.status).toBe(3)
+    expect(login.notes).toMatch(
+      /^postern: sign-in with e-mail and password is switched off at http.* POSTERN_CLIENT_ID /,
+    )
+    expect(login.notes).not.toContain('refused')
+  })
+
   test('an access token that has expired asks for a new sign-in before anything is sent', async () => {
     const server = await startScriptedControlPlane({
       'POST /oidc/v1/token': { body: { ...granted.body, expires_in: 0.001 } },
@@ -168,6 +186,26 @@ describe('secrets', () => {
     expect(output).toBe('dose12345')
     expect(notes).toMatch(/It never expires\. Keep it now: it cannot be shown again\./)
     expect(JSON.parse(server.requests[1]?.body ?? '')).toEqual({ lifetimeSeconds: 172_800 })
+  })
+})
+
+describe('unbinding a Postgres role', () => {
+  const where = 'DELETE /v1/instances/x/roles/loader'
+
+  test('says what became of the Postgres role on the database', async () => {
+    const { server, run } = await servicePrincipalAt({ [where]: { body: { upstreamRole: 'absent' } } })
+    const { notes } = await run(['role', 'unbind', 'x', 'loader', '--yes', '--reassign-owned-to', 'heir'])
+    expect(notes).toBe('Postgres role loader on x is unbound; the database did not have it any more.\n')
+    expect(server.requests[1]?.url).toBe('/v1/instances/x/roles/loader?reassignOwnedTo=heir')
+  })
+
+  test('alone is possible, for an instance that does not answer any more', async () => {
+    const { server, run } = await servicePrincipalAt({
+      [`${where}?keepUpstreamRole=true`]: { body: { upstreamRole: 'left' } },
+      [where]: { body: { upstreamRole: 'left' } },
+    })
+    expect((await run(['role', 'unbind', 'x', 'loader', '--yes', '--keep-upstream-role'])).status).toBe(0)
+    expect(server.requests[1]?.url).toBe('/v1/instances/x/roles/loader?keepUpstreamRole=true')
   })
 })
 

@@ -55,7 +55,7 @@ const otherName: readonly [string, string] = [
 ]
 const unknownAuthority: readonly [string, string] = [
   'the certificate of the database comes from an authority that is not trusted here',
-  'Give the certificate authority of the database as tlsCa.',
+  'Give the certificate authority of the database (tlsCa, --tls-ca-file).',
 ]
 const notValidNow: readonly [string, string] = [
   'the certificate of the database has expired',

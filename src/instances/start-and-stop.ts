@@ -53,6 +53,7 @@ async function change(
     throw new PosternError(
       'INVALID_ARGUMENT',
       `Instance '${name}' is external: Postern does not start or stop its database`,
+      { hint: 'Start or stop it where it runs.' },
     )
   }
   await deps.store.db.transaction().execute(async (db) => {

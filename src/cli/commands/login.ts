@@ -52,10 +52,20 @@ async function run(cli: Cli, { email, passwordFile }: Options): Promise<void> {
 function explainRefusal(email: string, origin: string): (thrown: unknown) => never {
   return (thrown) => {
     if (!(thrown instanceof CliError) || thrown.failure !== 'denied') throw thrown
+    const { code, requestId } = thrown
+    // The client `postern` is there for this grant alone: a control plane without the grant does not know it.
+    if (code === 'invalid_client') {
+      throw new CliError('denied', `sign-in with e-mail and password is switched off at ${origin}`, {
+        hint: 'Set POSTERN_CLIENT_ID and POSTERN_CLIENT_SECRET_FILE of a service principal; the operator switches it with --http-password-grant.',
+        code,
+        requestId,
+        cause: thrown,
+      })
+    }
     throw new CliError('denied', `${origin} refused the e-mail or password of ${email}`, {
       hint: 'Check both and sign in again.',
-      code: thrown.code,
-      requestId: thrown.requestId,
+      code,
+      requestId,
       cause: thrown,
     })
   }

@@ -30,7 +30,13 @@ function define(command: Command): void {
       '--gateway-ca-file <file>',
       'certificate authority of the gateway (default: the one that the control plane names; or POSTERN_GATEWAY_CA_FILE)',
     )
-    .addHelpText('after', "\nArguments of psql follow --, for example: postern psql sample -- -c 'select 1'")
+    .allowUnknownOption()
+    .addHelpText(
+      'after',
+      `
+What stands behind the instance and is no option of ours goes to psql: postern psql sample -c 'select 1'
+Behind -- everything does, for options that both have: postern psql sample -- -o result.txt`,
+    )
 }
 
 interface Options {
