@@ -1,6 +1,6 @@
 import { PosternError } from '../base/errors.ts'
 import { withDeadline } from '../base/deadline.ts'
-import { insertAuditEvents } from '../store/audit-events.ts'
+import { insertAuditEventsPrepared } from '../store/audit-events.ts'
 import type { Store } from '../store/store.ts'
 import type { AuditRecord } from './audit-record.ts'
 import type { AuditSpool } from './audit-spool.ts'
@@ -123,7 +123,7 @@ export class AuditWriter {
   }
 
   async #insert(records: readonly AuditRecord[], deadlineMs: number): Promise<void> {
-    const inserting = insertAuditEvents(this.#store.db, records)
+    const inserting = insertAuditEventsPrepared(this.#store.pool, records)
     await withDeadline(inserting, deadlineMs, 'STORE_UNAVAILABLE', 'The metadata store did not answer in time')
   }
 

@@ -1,4 +1,5 @@
-import { sql, type Kysely, type Transaction } from 'kysely'
+import { CompiledQuery, type Kysely, type Transaction } from 'kysely'
+import type pg from 'pg'
 import type { PrincipalId, SessionId, WorkspaceId } from '../base/ids.ts'
 import type { Schema } from './schema.ts'
 
@@ -42,6 +43,15 @@ export interface AuditEventPosition {
   readonly id: string
 }
 
+const insertText = `
+  insert into audit_event (id, occurred_at, workspace_id, action, outcome, reason, actor_id, actor_name, target_type,
+    target_id, target_name, session_id, request_id, peer, detail)
+  select * from jsonb_to_recordset($1::jsonb) as event (
+    "id" uuid, "occurredAt" timestamptz, "workspaceId" bigint, "action" text, "outcome" text, "reason" text,
+    "actorId" bigint, "actorName" text, "targetType" text, "targetId" text, "targetName" text, "sessionId" uuid,
+    "requestId" text, "peer" text, "detail" jsonb)
+  on conflict (id) do nothing`
+
 /**
  * Stores events; one whose id is stored already is left as it is, so a record may be shipped twice. All of them travel in one
  * JSON parameter: the statement is the same text for any number, and building it costs a login nearly nothing.
@@ -51,14 +61,13 @@ export async function insertAuditEvents(
   events: readonly AuditEventRow[],
 ): Promise<void> {
   if (events.length === 0) return
-  await sql`
-    insert into audit_event (id, occurred_at, workspace_id, action, outcome, reason, actor_id, actor_name, target_type,
-      target_id, target_name, session_id, request_id, peer, detail)
-    select * from jsonb_to_recordset(${JSON.stringify(events)}::jsonb) as event (
-      "id" uuid, "occurredAt" timestamptz, "workspaceId" bigint, "action" text, "outcome" text, "reason" text,
-      "actorId" bigint, "actorName" text, "targetType" text, "targetId" text, "targetName" text, "sessionId" uuid,
-      "requestId" text, "peer" text, "detail" jsonb)
-    on conflict (id) do nothing`.execute(db)
+  await db.executeQuery(CompiledQuery.raw(insertText, [JSON.stringify(events)]))
+}
+
+/** The same outside of any transaction, prepared once per session of the pool: for the writer that every login waits for. */
+export async function insertAuditEventsPrepared(pool: pg.Pool, events: readonly AuditEventRow[]): Promise<void> {
+  if (events.length === 0) return
+  await pool.query({ name: 'audit-insert-1', text: insertText, values: [JSON.stringify(events)] })
 }
 
 /** Events of one workspace, newest first, at most `limit` of them, those after `after` in that order. */
