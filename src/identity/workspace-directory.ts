@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import { withDeadline } from '../base/deadline.ts'
 import type { WorkspaceId } from '../base/ids.ts'
 import { withStoreErrors } from '../store/constraint-errors.ts'
 import type { Store } from '../store/store.ts'
@@ -7,6 +8,8 @@ import { listWorkspaces, type WorkspaceRow } from '../store/workspaces.ts'
 export type Workspace = WorkspaceRow
 
 const freshForMs = 10_000
+/** What is known is good enough for a request that would otherwise wait for a store that hangs. */
+const patienceMs = 1_000
 
 /**
  * Which workspace a Host header selects. Asked at every request, so it answers from memory and reads the store at most every
@@ -41,7 +44,13 @@ export class WorkspaceDirectory {
     const nowMs = this.#clock.now().getTime()
     if (nowMs - this.#readAtMs < freshForMs) return
     this.#reading ??= this.#read(nowMs).finally(() => (this.#reading = undefined))
-    await this.#reading
+    if (this.#workspaces.length === 0) return this.#reading
+    await withDeadline(
+      this.#reading,
+      patienceMs,
+      'STORE_UNAVAILABLE',
+      'The metadata store did not answer in time',
+    ).catch(() => undefined)
   }
 
   async #read(nowMs: number): Promise<void> {

@@ -22,6 +22,8 @@ export interface SharedParts {
 }
 
 const POOL_SIZE: Record<ChildRole, number> = { control: 10, gateway: 8 }
+/** None of theirs takes long; whoever asks is told early that the store is away. */
+const STATEMENT_LIMIT_MS = 3_000
 
 /**
  * Builds what both roles need from a bootstrap. Everything that is loaded on demand later is loaded here, because a child
@@ -34,6 +36,7 @@ export async function composeShared(bootstrap: ChildBootstrap, role: ChildRole):
   const store = await openStore({
     url: new Secret(bootstrap.storeUrl),
     poolSize: POOL_SIZE[role],
+    statementLimitMs: STATEMENT_LIMIT_MS,
     applicationName: role === 'gateway' ? `postern gateway ${bootstrap.worker}` : 'postern control',
   })
   try {

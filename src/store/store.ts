@@ -55,6 +55,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     connectionString,
     answerLimitMs,
     max: options.poolSize,
+    // Opening a session takes several round trips: the first login after a pause must not pay for them out of its deadline.
+    min: Math.min(2, options.poolSize),
     application_name: options.applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     idleTimeoutMillis: 60_000,

@@ -55,10 +55,13 @@ export async function listWorkspaces(db: Kysely<Schema>): Promise<WorkspaceRow[]
   return [...byId.values()]
 }
 
-/** The database's own time, by which readiness measures this node's clock. */
-export async function readStoreTime(db: Kysely<Schema>): Promise<Date> {
-  const { rows } = await sql<{ now: Date }>`select clock_timestamp() as now`.execute(db)
+/** What readiness asks: the database's own time, and whether it takes changes (a standby and a read-only database do not). */
+export async function readStoreState(
+  db: Kysely<Schema>,
+): Promise<{ readonly now: Date; readonly takesChanges: boolean }> {
+  const { rows } = await sql<{ now: Date; takesChanges: boolean }>`
+    select clock_timestamp() as now, current_setting('transaction_read_only') = 'off' as "takesChanges"`.execute(db)
   const [row] = rows
-  if (row === undefined) throw new Error('the store answered no time')
-  return row.now
+  if (row === undefined) throw new Error('the store answered nothing')
+  return row
 }
