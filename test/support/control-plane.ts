@@ -117,7 +117,7 @@ export class ControlPlane {
 }
 
 /** Asks the token endpoint and gives the answer, whatever its status. */
-async function requestToken(
+export async function requestToken(
   httpUrl: string,
   form: Readonly<Record<string, string>>,
   headers: Readonly<Record<string, string>> = {},
