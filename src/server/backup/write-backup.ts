@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { closeSync, createWriteStream, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
@@ -29,13 +30,15 @@ export async function writeBackup(
   const draft = `${file}.${process.pid}.partial`
   const counts: Record<string, number> = {}
   try {
-    const descriptor = openSync(draft, 'wx', 0o600)
+    const output = await open(draft, 'wx', 0o600)
     try {
-      const output = createWriteStream(draft, { fd: descriptor, autoClose: false })
-      await pipeline(lines(store, about, counts), createGzip(), output, { signal })
-      fsyncSync(descriptor)
+      const toFile = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
+        for await (const chunk of chunks) await output.appendFile(chunk)
+      }
+      await pipeline(lines(store, about, counts), createGzip(), toFile, { signal })
+      await output.sync()
     } finally {
-      closeSync(descriptor)
+      await output.close()
     }
     renameSync(draft, file)
     syncFolder(dirname(file))
