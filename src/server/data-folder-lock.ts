@@ -1,7 +1,7 @@
 import { linkSync, mkdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PosternError } from '../base/errors.ts'
-import { processCommand, processIdentity } from './process-identity.ts'
+import { processIdentity } from './process-identity.ts'
 
 interface Holder {
   readonly pid: number
@@ -92,7 +92,7 @@ function ageMs(path: string): number {
 function held(folder: string, holder: Holder): PosternError {
   return new PosternError(
     'DATA_FOLDER_UNUSABLE',
-    `The data folder ${folder} is in use by another Postern: process ${holder.pid} (${processCommand(holder.pid)}).`,
+    `The data folder ${folder} is in use by another Postern: process ${holder.pid}.`,
     { hint: `Stop it (kill ${holder.pid}), or choose another folder with --data-dir.` },
   )
 }

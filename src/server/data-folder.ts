@@ -52,11 +52,19 @@ export function openDataFolder(given: string): DataFolder {
     return dataFolderOf(path, readNodeId(path))
   } catch (cause) {
     if (cause instanceof PosternError) throw cause
-    throw new PosternError('DATA_FOLDER_UNUSABLE', `The data folder ${given} cannot be used.`, {
-      hint: `${(cause as NodeJS.ErrnoException).code ?? 'error'}: check its owner and mode, or choose another with --data-dir.`,
+    const code = (cause as NodeJS.ErrnoException).code ?? 'error'
+    throw new PosternError('DATA_FOLDER_UNUSABLE', `The data folder ${given} cannot be used (${code}).`, {
+      hint: `${whatToCheck[code] ?? 'Check its owner and mode'}, or choose another with --data-dir.`,
       cause,
     })
   }
+}
+
+const whatToCheck: Readonly<Record<string, string>> = {
+  EEXIST: 'It is a file: remove it',
+  ENOTDIR: 'A part of its path is a file: correct it',
+  ENOSPC: 'The disk is full: make room',
+  EROFS: 'It is on a read-only file system: mount it for writing',
 }
 
 /** Whether a node has been made here. It is the last thing that a restore writes. */

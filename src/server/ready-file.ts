@@ -1,4 +1,7 @@
+import { accessSync, constants, rmSync } from 'node:fs'
 import { isIP } from 'node:net'
+import { dirname } from 'node:path'
+import { PosternError } from '../base/errors.ts'
 import type { Config } from '../config/parse-config.ts'
 import { writeAtomically } from './data-folder.ts'
 
@@ -39,6 +42,24 @@ function httpUrl(config: Pick<Config, 'publicUrl' | 'httpTlsCert' | 'httpHost'>,
   const scheme = config.httpTlsCert === undefined ? 'http' : 'https'
   const host = isIP(config.httpHost) === 6 ? `[${config.httpHost}]` : config.httpHost
   return `${scheme}://${host}:${port}`
+}
+
+/**
+ * Removes what an earlier start wrote: whoever waits for the file must not read the ports of then. Proves before anything is
+ * started that it can be written.
+ * @throws PosternError CONFIG_INVALID
+ */
+export function clearReadyFile(path: string): void {
+  try {
+    accessSync(dirname(path), constants.W_OK)
+    rmSync(path, { force: true })
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code
+    throw new PosternError('CONFIG_INVALID', `The ready file ${path} cannot be written (${code}).`, {
+      hint: 'Make its folder, or choose another with --ready-file.',
+      cause,
+    })
+  }
 }
 
 /** Writes the file in one step: whoever waits for it never reads half of it. For its owner alone: the demo adds a secret. */

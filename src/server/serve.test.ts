@@ -89,6 +89,23 @@ describe('postern serve', () => {
   )
 
   test(
+    'the ready file of an earlier start is gone when this one fails, and one that cannot be written is refused at once',
+    async () => {
+      const dataDir = newFolder()
+      const folder = newFolder()
+      const readyFile = join(folder, 'ready.json')
+      writeFileSync(readyFile, '{"gatewayPort": 1}')
+      writeFileSync(join(dataDir, 'master.key'), 'no key')
+      writeFileSync(join(dataDir, 'node.json'), '{"nodeId": "6f1c2d5e-0000-4000-8000-000000000000"}')
+      expect(await refusal(dataDir, '--ready-file', readyFile)).toContain('CONFIG_INVALID')
+      expect(readdirSync(folder)).toEqual([])
+      const said = await refusal(newFolder(), '--ready-file', join(folder, 'nowhere', 'ready.json'))
+      expect(said).toContain(`${join(folder, 'nowhere', 'ready.json')} cannot be written (ENOENT)`)
+    },
+    LIMIT_MS,
+  )
+
+  test(
     'a port that is taken is refused by name, with how to choose another',
     async () => {
       const taken = await new Promise<Server>((resolve) => {

@@ -11,6 +11,8 @@ export interface ServeOptions {
   readonly logFile?: string
   /** Runs when everything accepts connections and before the ready file is written; what it returns is added to that file. */
   readonly beforeReady?: (facts: ReadyFacts) => Promise<object>
+  /** Runs when the first signal came and open sessions may still end. */
+  readonly whenDraining?: () => void
 }
 
 const STANDARD_OUTPUT = 1
@@ -34,6 +36,7 @@ export async function serve(config: Config, options: ServeOptions = {}): Promise
         logger.info({ ...node.facts }, 'ready')
       }
       logger.info({ signal: await signals.first, drainTimeoutSeconds: config.drainTimeoutSeconds }, 'draining')
+      options.whenDraining?.()
     } finally {
       await node.stop(config.drainTimeoutSeconds * 1000)
     }

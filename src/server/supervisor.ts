@@ -19,7 +19,7 @@ import { GatewayIdentity } from './gateway-identity.ts'
 import { ManagedInstances } from './managed/managed-instances.ts'
 import { startMetadataStore } from './metadata-store.ts'
 import { obtainMasterKey } from './obtain-master-key.ts'
-import { type ReadyFacts, readyFacts } from './ready-file.ts'
+import { clearReadyFile, type ReadyFacts, readyFacts } from './ready-file.ts'
 import { type SystemUsers, systemUsers } from './system-users.ts'
 
 /** Everything of this node, running. */
@@ -62,6 +62,8 @@ export async function startNode(config: Config, options: SupervisorOptions): Pro
   try {
     const folder = openDataFolder(config.dataDir)
     closers.add('lock', await lockDataFolder(folder.lockFile, folder.path))
+    // Not before the lock: the file may be that of a Postern that runs.
+    if (config.readyFile !== undefined) clearReadyFile(config.readyFile)
     const users = await systemUsers((line) => logger.info(line))
     const socketRoot = claimSocketRoot(folder.nodeId, config.socketDir)
     closers.add('socket folder', () => rmSync(socketRoot, { recursive: true, force: true }))

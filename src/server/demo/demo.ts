@@ -24,6 +24,9 @@ export async function demo(given: Config, print: (text: string) => void): Promis
   }
   const folder = openDataFolder(config.dataDir).path
   print(`Starting Postern with its data in ${folder}\n`)
+  for (const port of ['httpPort', 'gatewayPort'] as const) {
+    if (config[port] !== given[port]) print(`  port ${given[port]} is taken: ${config[port]} serves instead\n`)
+  }
 
   async function beforeReady(ready: ReadyFacts): Promise<object> {
     const servicePrincipal = await prepareDemo(ready, folder, (step) => print(`  ${step}\n`))
@@ -39,7 +42,13 @@ export async function demo(given: Config, print: (text: string) => void): Promis
     }
   }
 
-  await serve(config, { logFile: join(folder, 'postern.log'), beforeReady })
+  await serve(config, {
+    logFile: join(folder, 'postern.log'),
+    beforeReady,
+    whenDraining: () =>
+      print(`\nStopping. Open sessions may end within ${config.drainTimeoutSeconds} s; Ctrl-C again ends them.\n`),
+  })
+  print(`Stopped. The data stays in ${folder}\n`)
 }
 
 /** 0 stays 0: whoever listens chooses then. */

@@ -21,15 +21,17 @@ ${job.steps.map(({ what, elapsedMs }, i) => `  ${i + 1}. ${what.padEnd(66)} ${el
 ${table(job.rows)}
 
 Try it yourself (paste all of it; the credential is good for one hour)
-  ACCESS=$(curl -s -K '${curlConfig}' -d grant_type=client_credentials -d scope=all-apis \\
+  ACCESS=$(curl -s -K ${quoted(curlConfig)} -d grant_type=client_credentials -d scope=all-apis \\
     ${httpUrl}/oidc/v1/token | ${token})
   export PGPASSWORD=$(curl -s -H "Authorization: Bearer $ACCESS" -H 'Content-Type: application/json' \\
     -d '{"instance_names":["${demoInstance}"]}' ${httpUrl}/api/2.0/database/credentials | ${token})
-  psql "host=${gatewayHost} port=${gatewayPort} dbname=${demoDatabase} user=${clientId} \\
-    sslmode=verify-full sslrootcert='${caFile}'" -c 'table shop.monthly_sales'
+  export PGSSLROOTCERT=${quoted(caFile)}
+  psql "host=${gatewayHost} port=${gatewayPort} dbname=${demoDatabase} user=${clientId} sslmode=verify-full" \\
+    -c 'table shop.monthly_sales'
 
 As the admin, with the command line
-  bin/postern login --host ${httpUrl} --email ${ready.adminEmail} --password-file '${ready.adminPasswordFile}'
+  export POSTERN_HOST=${httpUrl}
+  bin/postern login --email ${ready.adminEmail} --password-file ${quoted(ready.adminPasswordFile)}
   bin/postern instance list
   bin/postern psql ${demoInstance}
   bin/postern audit list
@@ -41,6 +43,11 @@ Addresses
 
 It stays up until Ctrl-C. The data stays too; delete the data folder to start over.
 `
+}
+
+/** One word of a shell, whatever the path holds. */
+function quoted(path: string): string {
+  return `'${path.replaceAll("'", `'\\''`)}'`
 }
 
 function table(rows: MainJob['rows']): string {
