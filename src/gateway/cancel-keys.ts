@@ -31,6 +31,10 @@ export class CancelKeys {
     return { key, revoke: () => this.#byFingerprint.delete(fingerprint) }
   }
 
+  get size(): number {
+    return this.#byFingerprint.size
+  }
+
   find(fingerprint: string): CancelUpstream | undefined {
     return this.#byFingerprint.get(fingerprint)
   }

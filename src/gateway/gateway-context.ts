@@ -36,8 +36,8 @@ export interface GatewayContext extends GatewayDependencies {
   readonly preAuth: PreAuth
   readonly sessions: Sessions
   readonly cancelKeys: CancelKeys
-  /** Cancels by fingerprint: here, or on whichever worker has the session. */
-  cancel(fingerprint: string): Promise<void>
+  /** Cancels by fingerprint: here, or on whichever worker has the session. Unknown keys are limited by address. */
+  cancel(fingerprint: string, peer: string): Promise<void>
   recordSession(
     action: 'session.start' | 'session.end',
     session: { readonly id: SessionId; readonly peer: string },

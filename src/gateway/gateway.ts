@@ -1,3 +1,6 @@
+import { asPosternError } from '../base/errors.ts'
+import { addressKey } from '../identity/address-key.ts'
+import { AttemptLimit } from '../identity/attempt-limit.ts'
 import { auditRecord } from '../audit/audit-record.ts'
 import { writeErrorResponse } from '../pgwire/error-response.ts'
 import type { ByteListener, TlsIdentity } from '../transport/byte-socket.ts'
@@ -16,12 +19,18 @@ const adminShutdown = writeErrorResponse({
 
 /** Cancel requests on their way at one time: each costs an upstream socket, and anybody may send one. */
 const cancelsMax = 64
+/** Of these, questions to the other workers: they must not take the sessions of the store that logins need. */
+const broadcastsMax = 2
+/** Keys that are not known here, by address: a key of 4 bytes must not be found by trying. */
+const unknownKeys = { attempts: 600, windowSeconds: 60, publicMessage: 'Too many cancel requests for unknown keys' }
 
 /** A running gateway worker. */
 export interface Gateway {
   readonly port: number
   readonly openSessions: number
   readonly preAuthSockets: number
+  /** Sessions that can be cancelled. */
+  readonly cancelKeys: number
   setTlsIdentity(identity: TlsIdentity): void
   /** A cancellation that another worker was asked for; nothing happens when the session is not ours. */
   cancelHere(fingerprint: string): Promise<void>
@@ -38,7 +47,9 @@ export async function startGateway(deps: GatewayDependencies): Promise<Gateway> 
   const preAuth = new PreAuth(settings.maxPreAuth)
   const sessions = new Sessions(settings.maxSessions)
   const cancelKeys = new CancelKeys()
+  const unknown = new AttemptLimit(unknownKeys)
   let cancels = 0
+  let broadcasts = 0
 
   async function cancelHere(fingerprint: string): Promise<boolean> {
     const cancel = cancelKeys.find(fingerprint)
@@ -47,18 +58,32 @@ export async function startGateway(deps: GatewayDependencies): Promise<Gateway> 
     return true
   }
 
+  async function broadcast(fingerprint: string): Promise<void> {
+    if (broadcasts >= broadcastsMax) return
+    broadcasts += 1
+    try {
+      await deps.broadcastCancel(fingerprint)
+    } finally {
+      broadcasts -= 1
+    }
+  }
+
   const context: GatewayContext = {
     ...deps,
     preAuth,
     sessions,
     cancelKeys,
-    async cancel(fingerprint) {
+    async cancel(fingerprint, peer) {
       if (cancels >= cancelsMax) return
       cancels += 1
       try {
-        if (!(await cancelHere(fingerprint))) await deps.broadcastCancel(fingerprint)
+        await unknown.take(addressKey(peer))
+        if (await cancelHere(fingerprint)) await unknown.giveBack(addressKey(peer))
+        else await broadcast(fingerprint)
       } catch (thrown) {
-        logger.warn({ err: thrown }, 'a cancel request could not be passed on')
+        // Whoever is over the limit must not fill the log instead.
+        const level = asPosternError(thrown).code === 'RATE_LIMITED' ? 'debug' : 'warn'
+        logger[level]({ err: thrown, peer }, 'a cancel request was not passed on')
       } finally {
         cancels -= 1
       }
@@ -98,6 +123,9 @@ export async function startGateway(deps: GatewayDependencies): Promise<Gateway> 
     },
     get preAuthSockets() {
       return preAuth.size
+    },
+    get cancelKeys() {
+      return cancelKeys.size
     },
     setTlsIdentity: (identity) => listener.setTlsIdentity(identity),
     async cancelHere(fingerprint) {

@@ -19,7 +19,8 @@ export interface LeftOver {
 
 const nothing = new Uint8Array()
 const rawMaxBytes = 2 * MAX_STARTUP_PACKET_LENGTH
-const messagesMaxBytes = 1024 * 1024
+/** What may wait behind the longest message: nobody has a reason to send much before the login is over. */
+const aheadMaxBytes = 64 * 1024
 const lingerMs = 1000
 
 /**
@@ -55,9 +56,12 @@ export class LoginChannel {
     this.#wakeReader()
   }
 
-  /** False once the peer closed or the login failed. Ask right before `release`: the relay is not told of an earlier close. */
-  get hasPeer(): boolean {
-    return this.#failure === undefined
+  /**
+   * Call right before `release`: the relay is not told of what happened earlier.
+   * @throws PeerGone, or why the login failed, where the stream ended or a part of it was lost
+   */
+  requireIntact(): void {
+    if (this.#failure !== undefined) throw this.#failure
   }
 
   get hasUnread(): boolean {
@@ -130,7 +134,7 @@ export class LoginChannel {
     if (this.#messages === undefined) {
       this.#messages = new MessageReader({
         maxLength: () => this.#maxMessageLength,
-        maxUnreadBytes: messagesMaxBytes,
+        maxUnreadBytes: this.#maxMessageLength + aheadMaxBytes,
       })
       this.#messages.push(this.takeRaw())
     }
@@ -138,9 +142,10 @@ export class LoginChannel {
   }
 
   #receive(chunk: Uint8Array): void {
-    if (this.#messages !== undefined) this.#messages.push(chunk)
-    else if (this.#raw.length <= rawMaxBytes) this.#raw = Buffer.concat([this.#raw, chunk])
-    else this.fail(new PosternError('PROTOCOL_VIOLATION', 'too many bytes before the login'))
+    if (this.#messages !== undefined) {
+      if (!this.#messages.push(chunk)) this.fail(tooMuch())
+    } else if (this.#raw.length <= rawMaxBytes) this.#raw = Buffer.concat([this.#raw, chunk])
+    else this.fail(tooMuch())
     this.#wakeReader()
   }
 
@@ -172,4 +177,8 @@ export class LoginChannel {
     this.#wake = undefined
     wake?.()
   }
+}
+
+function tooMuch(): PosternError {
+  return new PosternError('PROTOCOL_VIOLATION', 'too many bytes before the login was over')
 }

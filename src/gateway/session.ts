@@ -26,11 +26,15 @@ import { resolveTarget } from './resolve-target.ts'
 export async function runSession(gateway: GatewayContext, socket: AcceptedSocket): Promise<void> {
   const session = { id: newUuid<SessionId>(), peer: socket.remoteAddress }
   const leave = gateway.preAuth.enter(socket)
-  if (leave === undefined) return
   const channels: LoginChannel[] = []
-  const onChannel = (channel: LoginChannel) => void channels.push(channel)
+  let timeout: PosternError | undefined
+  const onChannel = (channel: LoginChannel) => {
+    channels.push(channel)
+    // An upstream that was reached only now would be waited for without an end.
+    if (timeout !== undefined) channel.fail(timeout)
+  }
   const timer = setTimeout(() => {
-    const timeout = new PosternError('LOGIN_TIMEOUT', 'the login was not finished in time')
+    timeout = new PosternError('LOGIN_TIMEOUT', 'the login was not finished in time')
     for (const channel of channels) channel.fail(timeout)
     if (channels.length <= 1) socket.destroy()
   }, gateway.settings.loginTimeoutMs)
@@ -38,7 +42,7 @@ export async function runSession(gateway: GatewayContext, socket: AcceptedSocket
   try {
     const asked = await negotiate(socket, onChannel)
     if (asked.kind === 'cancel') {
-      await gateway.cancel(fingerprintOf(asked.request))
+      await gateway.cancel(fingerprintOf(asked.request), session.peer)
       asked.channel.socket.destroy()
       return
     }
@@ -94,6 +98,17 @@ function refuse(
   channel.finish()
 }
 
+/** The relay is not told of what happened before it. */
+function requireBothSides(client: LoginChannel, upstream: LoginChannel): void {
+  try {
+    client.requireIntact()
+    upstream.requireIntact()
+  } catch (thrown) {
+    upstream.socket.destroy()
+    throw thrown
+  }
+}
+
 function startRelay(
   gateway: GatewayContext,
   session: { id: SessionId; peer: string },
@@ -101,10 +116,7 @@ function startRelay(
   grant: LoginGrant,
   upstream: UpstreamSession,
 ): void {
-  if (!client.channel.hasPeer) {
-    upstream.channel.socket.destroy()
-    return
-  }
+  requireBothSides(client.channel, upstream.channel)
   const { backendKey } = upstream
   const minor = Math.min(client.startup.minor, LATEST_PROTOCOL_MINOR)
   const cancelKey =

@@ -43,16 +43,20 @@ export class MessageReader {
     this.#limits = limits
   }
 
-  /** Adds what was received. The bytes are copied: the chunk may be reused afterwards. */
-  push(chunk: Uint8Array): void {
-    if (this.#failure !== undefined) return
+  /**
+   * Adds what was received. The bytes are copied: the chunk may be reused afterwards.
+   * @returns false when it was not kept, because the stream cannot be read on: bytes are lost
+   */
+  push(chunk: Uint8Array): boolean {
+    if (this.#failure !== undefined) return false
     if (this.#end - this.#start + chunk.length > this.#limits.maxUnreadBytes) {
       this.#fail('too-much-unread')
-      return
+      return false
     }
     if (this.#end + chunk.length > this.#buffer.length) this.#makeRoom(chunk.length)
     this.#buffer.set(chunk, this.#end)
     this.#end += chunk.length
+    return true
   }
 
   /** Takes the next message, if all of it is there. */

@@ -1,0 +1,107 @@
+import { systemClock } from '../../src/base/clock.ts'
+import { bindPostgresRole } from '../../src/access/bind-postgres-role.ts'
+import { LoginFactsReader } from '../../src/access/login-facts-reader.ts'
+import { issueDatabaseCredential } from '../../src/access/mint-credential.ts'
+import { AuditWriter } from '../../src/audit/audit-writer.ts'
+import { type Gateway, startGateway } from '../../src/gateway/gateway.ts'
+import type { GatewaySettings } from '../../src/gateway/gateway-context.ts'
+import { createInstance } from '../../src/instances/create-instance.ts'
+import { SigningKeys } from '../../src/keys/signing-keys.ts'
+import type { Store } from '../../src/store/store.ts'
+import { createLogger } from '../../src/telemetry/logger.ts'
+import type { DataSourceRoute } from '../../src/dialer/data-source-route.ts'
+import { startEmbeddedPostgres } from './embedded-postgres.ts'
+import { addDataSourceUser, createInstanceFixture, type InstanceFixture } from './instance-fixture.ts'
+import { createTestAuthority } from './test-certificates.ts'
+import { startUpstreamPostgres, type UpstreamPostgres } from './upstream-postgres.ts'
+
+/** A gateway in this process, so that a test sees what it holds, in front of a real upstream over TLS and a real store. */
+export interface GatewayFixture {
+  readonly gateway: Gateway
+  readonly store: Store
+  readonly upstream: UpstreamPostgres
+  readonly instances: InstanceFixture
+  /** Of the gateway. */
+  readonly caPem: string
+  /** A service principal with a Postgres role on the instance `orders`, and a credential for it. */
+  readonly login: { readonly clientId: string; readonly credential: string }
+  /** Fingerprints of cancel keys that the gateway asked other workers about. */
+  readonly broadcasts: string[]
+  stop(): Promise<void>
+}
+
+/** @param source changes to the data source of `orders` as the upstream itself would have it */
+export async function startGatewayFixture(
+  options: {
+    settings?: Partial<GatewaySettings>
+    source?: (source: { port: number; tlsMode: DataSourceRoute['tlsMode'] }) => Promise<object>
+  } = {},
+): Promise<GatewayFixture> {
+  const authority = createTestAuthority('gateway and upstream')
+  const local = await startEmbeddedPostgres()
+  const upstream = await startUpstreamPostgres({
+    tls: authority.issue(['127.0.0.1']),
+    hba: ['host all all 127.0.0.1/32 scram-sha-256'],
+  })
+  const store = await local.freshStore()
+  const instances = await createInstanceFixture(store)
+  const { deps, admin } = instances
+  const keeper = { ...(await addDataSourceUser(upstream, 'keeper')), tlsMode: 'require' as const }
+  await createInstance(deps, admin, {
+    kind: 'external',
+    name: 'orders',
+    engine: 'postgres',
+    adminDataSource: { ...keeper, ...(await options.source?.(keeper)) },
+  })
+  const { clientId } = await instances.addPrincipal()
+  const principal = { principal: { clientId }, attributes: { createDb: false, createRole: false, bypassRls: false } }
+  const role = await bindPostgresRole(deps, admin, 'orders', { ...principal, administrator: false })
+  const signingKeys = await SigningKeys.load(store, deps.masterKey, systemClock)
+  const audit = new AuditWriter({ store, deadlineMs: 5_000 })
+  const actor = { ...admin, principalId: role.principalId, name: clientId, workspaceRole: 'member' as const }
+  const credential = await issueDatabaseCredential(
+    { store, signingKeys, audit, clock: systemClock },
+    { ...actor, kind: 'service_principal' },
+    { instanceNames: ['orders'] },
+  )
+  const broadcasts: string[] = []
+  const gateway = await startGateway({
+    ...deps,
+    signingKeys,
+    audit,
+    clock: systemClock,
+    facts: new LoginFactsReader({ pool: store.pool, clock: systemClock, deadlineMs: 5_000, rememberSeconds: 0 }),
+    denialFloorMs: 20,
+    logger: createLogger({ level: 'fatal', role: 'test' }),
+    transport: deps.dialer.transport,
+    dialOptions: { ...deps.dialer, timeoutMs: 5_000 },
+    tls: authority.issue(['localhost']),
+    findWorkspaceByDomain: (domain) => (domain === 'main.localhost' ? admin.workspaceId : undefined),
+    broadcastCancel: async (fingerprint) => void broadcasts.push(fingerprint),
+    settings: {
+      host: '127.0.0.1',
+      port: 0,
+      reusePort: false,
+      loginTimeoutMs: 5_000,
+      maxPreAuth: 4096,
+      maxSessions: 1000,
+      ...options.settings,
+    },
+  })
+  return {
+    gateway,
+    store,
+    upstream,
+    instances,
+    caPem: authority.caPem,
+    login: { clientId, credential: credential.token.reveal() },
+    broadcasts,
+    async stop() {
+      await gateway.drain(0)
+      await audit.close()
+      await upstream.stop()
+      await local.stop()
+      authority.remove()
+    },
+  }
+}
