@@ -33,7 +33,7 @@ function generators(): string[] {
 
 async function runCheck(check: Check): Promise<Tally> {
   const [command = '', ...args] = check.command
-  const result = await runCommand(command, args, { timeoutMs: checkTimeoutMs })
+  const result = await runCommand(command, args, { timeoutMs: checkTimeoutMs, env: { ...process.env, NO_COLOR: '1' } })
   const passed = result.code === 0
   console.log(`${passed ? 'ok    ' : 'FAILED'}  ${check.name.padEnd(40)} ${duration(result.elapsedMs)}`)
   if (passed) return { ...emptyTally, passed: 1 }
