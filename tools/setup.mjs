@@ -2,7 +2,7 @@
 // newcomer needs. Plain Node without dependencies, because nothing is installed yet when it runs. Doing nothing takes 50 ms.
 //
 //   node tools/setup.mjs           dependencies of package-lock.json, and a Bun that runs
-//   node tools/setup.mjs --tests   also the programs that the test suites call: psql, pgbench, openssl
+//   node tools/setup.mjs --tests   also what the test suites call: psql, pgbench, openssl, and Java and Python with their drivers
 //
 // Where it may not install Debian packages, the suites that need them are skipped and say so; with CI=true or
 // POSTERN_REQUIRE_ALL=1 that is a failure. POSTERN_INSTALL_PACKAGES=no forbids the installation.
@@ -18,9 +18,12 @@ const oldestNodeMajor = 20
 
 /** Programs that the test suites call, the Debian package that brings each, and how to ask whether it works. */
 const systemTools = {
-  psql: { debianPackage: 'postgresql-client', probe: '--version' },
-  pgbench: { debianPackage: 'postgresql', probe: '--version' },
-  openssl: { debianPackage: 'openssl', probe: 'version' },
+  psql: { debianPackage: 'postgresql-client', probe: ['psql', '--version'] },
+  pgbench: { debianPackage: 'postgresql', probe: ['pgbench', '--version'] },
+  openssl: { debianPackage: 'openssl', probe: ['openssl', 'version'] },
+  javac: { debianPackage: 'default-jdk-headless', probe: ['javac', '--version'] },
+  jdbc: { debianPackage: 'libpostgresql-jdbc-java', probe: ['test', '-f', '/usr/share/java/postgresql.jar'] },
+  psycopg: { debianPackage: 'python3-psycopg', probe: ['/usr/bin/python3', '-c', 'import psycopg'] },
 }
 
 checkNode()
@@ -106,7 +109,10 @@ function installSystemTools() {
 
 /** Debian's psql and pgbench are wrappers that may stand there without the program: only running one tells. */
 function missingTools() {
-  return Object.keys(systemTools).filter((tool) => !succeeds(tool, [systemTools[tool].probe]))
+  return Object.keys(systemTools).filter((tool) => {
+    const [command, ...args] = systemTools[tool].probe
+    return !succeeds(command, args)
+  })
 }
 
 function whyPackagesCannotBeInstalled() {

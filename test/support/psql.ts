@@ -50,7 +50,7 @@ export function runLibpqProgram(
 }
 
 /** The environment variables of libpq for a target. The password is never an argument. */
-function libpqEnvironment(target: LibpqTarget): Record<string, string> {
+export function libpqEnvironment(target: LibpqTarget): Record<string, string> {
   const sslmode = target.sslmode ?? (target.sslrootcert === undefined ? 'require' : 'verify-full')
   return {
     HOME: '/nonexistent',

@@ -20,14 +20,16 @@ const defaultTimeoutMs = 10_000
  */
 export class RawPgClient {
   #socket: Socket | TLSSocket
+  readonly #tcp: Socket
   #received: Buffer = Buffer.alloc(0)
   #receivedBytes = 0
   #ended = false
   #closed = false
   #wake: (() => void)[] = []
 
-  private constructor(socket: Socket | TLSSocket) {
+  private constructor(socket: Socket) {
     this.#socket = socket
+    this.#tcp = socket
     this.#listen()
   }
 
@@ -192,6 +194,11 @@ export class RawPgClient {
   /** Closes at once. */
   destroy(): void {
     this.#socket.destroy()
+  }
+
+  /** Closes the TCP connection itself: no goodbye of TLS, as when the client's process dies. */
+  cut(): void {
+    this.#tcp.destroy()
   }
 
   #listen(): void {

@@ -3,8 +3,23 @@ import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { describe, it } from 'vitest'
 
-/** A program of the operating system that some tests call. tools/setup.mjs installs them where it may. */
-export type SystemTool = 'psql' | 'pgbench' | 'openssl'
+/** The driver of JDBC, as Debian's `libpostgresql-jdbc-java` brings it. */
+export const JDBC_DRIVER = '/usr/share/java/postgresql.jar'
+/** The Python that Debian's `python3-…` packages are for; another one may come first in PATH. */
+export const SYSTEM_PYTHON = '/usr/bin/python3'
+
+/** A command that succeeds where the program works. Debian's psql and pgbench are wrappers that may stand there without it. */
+const probes = {
+  psql: ['psql', '--version'],
+  pgbench: ['pgbench', '--version'],
+  openssl: ['openssl', 'version'],
+  javac: ['javac', '--version'],
+  jdbc: ['test', '-f', JDBC_DRIVER],
+  psycopg: [SYSTEM_PYTHON, '-c', 'import psycopg'],
+} as const satisfies Record<string, readonly [command: string, ...args: string[]]>
+
+/** Something of the operating system that some tests use. tools/setup.mjs installs them where it may. */
+export type SystemTool = keyof typeof probes
 
 /** Everything must run: a missing program is a failure, not a reason to skip. */
 const everythingRequired = process.env['CI'] === 'true' || process.env['POSTERN_REQUIRE_ALL'] === '1'
@@ -31,14 +46,14 @@ export function describeWith(tools: readonly SystemTool[], title: string, body: 
  * Path of a program.
  * @throws when it is not installed: call it inside {@link describeWith}
  */
-export function requireTool(tool: SystemTool): string {
+export function requireTool(tool: string): string {
   const folders = (process.env['PATH'] ?? '').split(delimiter)
   const path = folders.map((folder) => join(folder, tool)).find((candidate) => existsSync(candidate))
   if (path === undefined) throw new Error(`${tool} is not installed`)
   return path
 }
 
-/** Debian's psql and pgbench are wrappers that may stand there without the program: only running one tells. */
 function works(tool: SystemTool): boolean {
-  return spawnSync(tool, [tool === 'openssl' ? 'version' : '--version'], { stdio: 'ignore' }).status === 0
+  const [command, ...args] = probes[tool]
+  return spawnSync(command, args, { stdio: 'ignore' }).status === 0
 }
