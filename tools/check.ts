@@ -17,7 +17,7 @@ const checkTimeoutMs = 5 * 60_000
 
 const checks: readonly Check[] = [
   { name: 'types', command: [bin('tsc'), '-p', '.'] },
-  { name: 'lint', command: [bin('oxlint'), '--type-aware', '--deny-warnings'] },
+  { name: 'lint', command: [bin('oxlint'), '--type-aware', '--deny-warnings', '--format=unix'] },
   { name: 'imports', command: [bin('depcruise'), '--config', '.dependency-cruiser.cjs', 'src', 'test', 'tools'] },
   { name: 'unused', command: [bin('knip'), '--treat-config-hints-as-errors'] },
   { name: 'format', command: [bin('prettier'), '--check', '--log-level', 'warn', '.'] },
@@ -33,7 +33,7 @@ function generators(): string[] {
 
 async function runCheck(check: Check): Promise<Tally> {
   const [command = '', ...args] = check.command
-  const result = await runCommand(command, args, { timeoutMs: checkTimeoutMs, env: { ...process.env, NO_COLOR: '1' } })
+  const result = await runCommand(command, args, { timeoutMs: checkTimeoutMs })
   const passed = result.code === 0
   console.log(`${passed ? 'ok    ' : 'FAILED'}  ${check.name.padEnd(40)} ${duration(result.elapsedMs)}`)
   if (passed) return { ...emptyTally, passed: 1 }
