@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
@@ -21,7 +22,7 @@ const START_LIMIT_MS = 30_000
 export async function startDebianPostgres(): Promise<DebianPostgres> {
   const bin = join(INSTALLED, readdirSync(INSTALLED).toSorted().at(-1) ?? '', 'bin')
   if (!existsSync(join(bin, 'initdb'))) throw new Error(`there is no PostgreSQL server below ${INSTALLED}`)
-  const home = mkdtempSync('/tmp/postern-debian-')
+  const home = mkdtempSync(join(tmpdir(), 'debian-'))
   chmodSync(home, 0o755)
   const user = currentUid() === 0 ? await ensureOsUser('postern-meta', () => undefined) : undefined
   const [data, socket] = ['data', 'socket'].map((name) => join(home, name)) as [string, string]

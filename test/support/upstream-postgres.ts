@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { spawn } from 'node:child_process'
 import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
@@ -24,12 +25,16 @@ export interface UpstreamPostgres {
 
 const START_LIMIT_MS = 30_000
 
-/** @param hba lines of pg_hba.conf before the superuser's own */
+/**
+ * @param hba lines of pg_hba.conf before the superuser's own
+ * @param settings more of `name=value`; they win over ours
+ */
 export async function startUpstreamPostgres(options: {
   tls?: TlsIdentity
   hba: readonly string[]
+  settings?: readonly string[]
 }): Promise<UpstreamPostgres> {
-  const home = mkdtempSync('/tmp/postern-upstream-')
+  const home = mkdtempSync(join(tmpdir(), 'upstream-'))
   chmodSync(home, 0o711)
   const user = currentUid() === 0 ? await ensureOsUser('postern-meta', () => undefined) : undefined
   const folder = openClusterFolder(join(home, 'cluster'), user)
@@ -59,6 +64,7 @@ export async function startUpstreamPostgres(options: {
     const [certificate, key] = writeTls(options.tls)
     settings.push('ssl=on', `ssl_cert_file=${certificate}`, `ssl_key_file=${key}`)
   }
+  settings.push(...(options.settings ?? []))
   const server = spawn(
     binaries.postgres,
     ['-D', '.', '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])],
