@@ -8,7 +8,9 @@ import { writeStartupMessage } from '../pgwire/frontend-messages.ts'
 import type { WireMessage } from '../pgwire/message-reader.ts'
 import { authenticateUpstream, protocolFailure } from './authenticate-upstream.ts'
 import { checkUpstreamRole } from './check-upstream-role.ts'
+import type { GatewaySettings } from './gateway-context.ts'
 import { LoginChannel, PeerGone } from './login-channel.ts'
+import { requireOwnServer } from './require-own-server.ts'
 import type { LoginTarget } from './resolve-target.ts'
 
 /** An upstream session that is logged in, checked and ready for its first query. */
@@ -19,6 +21,12 @@ export interface UpstreamSession {
   readonly readyForQuery: Uint8Array
   /** The upstream's own; undefined when it gave none, and then nothing can be cancelled. */
   readonly backendKey: BackendKeyData | undefined
+}
+
+interface UpstreamDependencies {
+  readonly dialOptions: DialOptions
+  readonly masterKey: MasterKey
+  readonly settings: Pick<GatewaySettings, 'peerSocketRoot'>
 }
 
 /** The upstream refused after its AuthenticationOk: the client gets its words unchanged. */
@@ -47,7 +55,7 @@ const greetingMaxLength = 1024 * 1024
  * @throws PosternError UPSTREAM_* | ROLE_DRIFTED | INSTANCE_NOT_AVAILABLE | TOO_MANY_SESSIONS; UpstreamRefusal
  */
 export async function connectUpstream(
-  deps: { readonly dialOptions: DialOptions; readonly masterKey: MasterKey },
+  deps: UpstreamDependencies,
   grant: LoginGrant,
   target: LoginTarget,
   onChannel: (channel: LoginChannel) => void,
@@ -66,13 +74,14 @@ export async function connectUpstream(
 }
 
 async function openSession(
-  deps: { readonly dialOptions: DialOptions; readonly masterKey: MasterKey },
+  deps: UpstreamDependencies,
   grant: LoginGrant,
   target: LoginTarget,
   database: string,
   onChannel: (channel: LoginChannel) => void,
 ): Promise<UpstreamSession> {
   const { route, roleName } = grant.fields
+  requireOwnServer(grant, deps.settings.peerSocketRoot)
   const socket = await dial(route, deps.dialOptions)
   const channel = new LoginChannel(socket, greetingMaxLength)
   onChannel(channel)

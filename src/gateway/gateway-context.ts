@@ -17,6 +17,8 @@ export interface GatewaySettings {
   readonly loginTimeoutMs: number
   readonly maxPreAuth: number
   readonly maxSessions: number
+  /** Folder below which the sockets of this node's managed instances are, and nothing of anybody else. */
+  readonly peerSocketRoot: string
 }
 
 export interface GatewayDependencies extends LoginDependencies {

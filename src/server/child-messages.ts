@@ -23,6 +23,8 @@ export interface ChildBootstrap {
   readonly storeUrl: string
   readonly masterKey: string
   readonly nodeId: string
+  /** Folder below which this node's Unix sockets are. */
+  readonly socketRoot: string
   /** 1 for the control plane, 1 to gatewayWorkers for the workers. */
   readonly worker: number
   readonly user: ChildUser | undefined

@@ -22,6 +22,7 @@ interface ChildrenOptions {
   readonly config: Config
   readonly folder: DataFolder
   readonly users: SystemUsers
+  readonly socketRoot: string
   readonly logger: Logger
   readonly output: number
 }
@@ -135,7 +136,7 @@ export class Children {
   }
 
   async #bootstrap(role: ChildRole, worker: number): Promise<ChildBootstrap> {
-    const { folder, users, config } = this.#options
+    const { folder, users, config, socketRoot } = this.#options
     const { storeUrl, masterKey, tls } = await this.#secrets.promise
     return {
       type: 'bootstrap',
@@ -143,6 +144,7 @@ export class Children {
       storeUrl: storeUrl.reveal(),
       masterKey: masterKey.reveal(),
       nodeId: folder.nodeId,
+      socketRoot,
       worker,
       user: users.own && { uid: users.own.uid, gid: users.own.gid },
       tls: role === 'gateway' ? tls().identity : undefined,

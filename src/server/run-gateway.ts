@@ -57,6 +57,7 @@ async function startWorker(bootstrap: ChildBootstrap): Promise<RunningRole> {
         loginTimeoutMs: config.loginTimeoutSeconds * 1000,
         maxPreAuth: config.gatewayMaxPreAuth,
         maxSessions: config.gatewayMaxSessions,
+        peerSocketRoot: bootstrap.socketRoot,
       },
     })
   const worker = await listenUnprivileged(bootstrap, { host: config.gatewayHost, port: config.gatewayPort }, start)
