@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { InstanceId, PrincipalId, WorkspaceId } from '../base/ids.ts'
+import { withHeldPrincipals } from './held-principals.ts'
 
 /** What decides whether a principal may have a credential for one instance. */
 export interface CredentialFacts {
@@ -14,14 +15,7 @@ export interface CredentialFacts {
 const statement = {
   name: 'credential-facts-1',
   text: `
-    with recursive held (id) as (
-      select id from principal where id = $2
-      union
-      select g.principal_id from held h
-        join group_member m on m.member_id = h.id
-        join principal_group g on g.principal_id = m.group_id
-        join principal p on p.id = g.principal_id and p.active
-    )
+    ${withHeldPrincipals}
     select i.name, i.id, i.state, coalesce(i.creator_id = $2, false) as is_creator,
       exists (select from postgres_role_binding b join held h on h.id = b.principal_id where b.instance_id = i.id) as has_binding
     from instance i

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import type { InstanceId, PrincipalId, RoleBindingId, WorkspaceId } from '../base/ids.ts'
+import { withHeldPrincipals } from './held-principals.ts'
 
 /** What a login asks the store: one principal, one instance (by name, or by id when the login names none), one Postgres role. */
 export interface LoginQuestion {
@@ -41,18 +42,10 @@ export interface LoginFacts {
   } | null
 }
 
-// A group counts only while it is active: deactivating one takes its members' access with it.
 const statement = {
   name: 'login-facts-1',
   text: `
-    with recursive held (id) as (
-      select id from principal where id = $2
-      union
-      select g.principal_id from held h
-        join group_member m on m.member_id = h.id
-        join principal_group g on g.principal_id = m.group_id
-        join principal p on p.id = g.principal_id and p.active
-    ),
+    ${withHeldPrincipals},
     target as (
       select id, name, kind, state, default_database from instance
       where workspace_id = $1 and (name = $3 or id = $4)
