@@ -46,14 +46,14 @@ describe('the client of our own API', () => {
     const { client } = await clientOf({
       'GET /v1/me': {
         status: 404,
-        body: problem('INSTANCE_NOT_FOUND', 404, 'no instance is called x', 'List what exists.'),
+        body: problem('NOT_FOUND', 404, 'no Postgres role is called x', 'List what exists.'),
       },
     })
     expect(await failureOf(client.call(get))).toMatchObject({
       failure: 'absent',
-      message: 'no instance is called x',
+      message: 'no Postgres role is called x',
       hint: 'List what exists.',
-      code: 'INSTANCE_NOT_FOUND',
+      code: 'NOT_FOUND',
       requestId: 'request-1',
     })
   })

@@ -74,6 +74,8 @@ export function path(pieces: TemplateStringsArray, ...names: string[]): string {
 const nextSteps: Readonly<Record<string, string>> = {
   UNAUTHENTICATED: 'Run `postern login` again.',
   ACCESS_TOKEN_EXPIRED: 'Run `postern login` again.',
+  INSTANCE_NOT_FOUND: '`postern instance list` shows those that exist.',
+  RESOURCE_DOES_NOT_EXIST: '`postern instance list` shows those that exist.',
   SECRET_REQUIRED: 'Give it together with the change: --ask-password or --password-file FILE.',
   invalid_client: 'Check POSTERN_CLIENT_ID and its secret.',
 }

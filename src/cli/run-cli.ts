@@ -27,7 +27,7 @@ export async function runCli(argv: readonly string[], environment: Environment, 
     return status
   } catch (thrown) {
     return thrown instanceof CommanderError
-      ? explainUsage(program, thrown, terminal)
+      ? explainUsage(commandNamed(program, argv), thrown, terminal)
       : reportFailure(thrown, environment, terminal)
   }
 }
@@ -62,15 +62,24 @@ function refuseSecretArguments(argv: readonly string[]): void {
   )
 }
 
+/** As many words as are the name of a command: where the help is that answers a mistake. */
+function commandNamed(command: Command, words: readonly string[]): Command {
+  const next = words.findIndex((word) => command.commands.some((inner) => inner.name() === word))
+  const inner = command.commands.find((each) => each.name() === words[next])
+  return inner === undefined ? command : commandNamed(inner, words.slice(next + 1))
+}
+
+function fullName(command: Command): string {
+  return command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`
+}
+
 /** Help that was asked for ends with 0. A mistake is one line, in our form, with the command to ask for help. */
-function explainUsage(program: Command, error: CommanderError, terminal: Terminal): number {
+function explainUsage(command: Command, error: CommanderError, terminal: Terminal): number {
   if (error.exitCode === 0) return 0
   // Commander has shown the help of a command that was given no verb.
   if (error.code === 'commander.help') return exitCode('caller')
   const message = error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ')
-  const { text } = renderError(
-    new CliError('caller', message, { hint: `Try \`${program.name()} --help\`, or --help behind the command.` }),
-  )
+  const { text } = renderError(new CliError('caller', message, { hint: `See \`${fullName(command)} --help\`.` }))
   terminal.note(text)
   return exitCode('caller')
 }

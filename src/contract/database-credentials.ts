@@ -7,7 +7,7 @@ export const GenerateDatabaseCredentialInput = z.object({
     .max(128)
     .optional()
     .describe('Chosen by the caller, kept in the audit record; it never replays an answer.'),
-  instance_names: z.array(z.string().min(1).max(63)).max(10).optional(),
+  instance_names: z.array(z.string().min(1).max(63)).max(10, 'must be ten at most').optional(),
   claims: z.array(z.unknown()).max(10).optional(),
 })
 

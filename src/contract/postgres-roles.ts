@@ -3,15 +3,15 @@ import { nextPageToken } from './paging.ts'
 
 /** Who is meant: exactly one way of naming a principal. */
 export const PrincipalReference = z.union([
-  z.strictObject({ id: z.string().regex(/^\d{1,18}$/) }),
+  z.strictObject({ id: z.string().regex(/^\d{1,18}$/, 'must be the id of a principal: digits') }),
   z.strictObject({ email: z.string().min(3).max(254) }),
-  z.strictObject({ clientId: z.uuid() }),
+  z.strictObject({ clientId: z.uuid('must be a UUID') }),
   z.strictObject({ group: z.string().min(1).max(255) }),
 ])
 export type PrincipalReference = z.infer<typeof PrincipalReference>
 
 /** Name of a Postgres role: at most 63 bytes of UTF-8, since Postgres would cut a longer one into another role's name. */
-export const PostgresRoleName = z
+const PostgresRoleName = z
   .string()
   .min(1)
   .refine(
@@ -20,7 +20,7 @@ export const PostgresRoleName = z
   )
   .refine((name) => !name.includes('\0'), 'must not contain a zero byte')
 
-export const PostgresRoleAttributes = z.strictObject({
+const PostgresRoleAttributes = z.strictObject({
   createDb: z.boolean().default(false),
   createRole: z.boolean().default(false),
   bypassRls: z.boolean().default(false),

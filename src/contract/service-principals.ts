@@ -5,7 +5,7 @@ export const WorkspaceRole = z.enum(['admin', 'dba', 'member'])
 export type WorkspaceRole = z.infer<typeof WorkspaceRole>
 
 export const CreateServicePrincipalInput = z.strictObject({
-  displayName: z.string().min(1).max(255),
+  displayName: z.string().min(1, 'must not be empty').max(255),
   workspaceRole: WorkspaceRole.default('member'),
 })
 export const UpdateServicePrincipalInput = z.strictObject({

@@ -12,7 +12,7 @@ import { presentCreatedSecret, presentSecret } from '../present/service-principa
 import { actorOf, answers, type AddRoutes } from '../route.ts'
 
 const path = '/v1/servicePrincipals/:clientId/secrets'
-const params = z.object({ clientId: z.uuid() })
+const params = z.object({ clientId: z.uuid('must be a UUID') })
 
 export const servicePrincipalSecretRoutes: AddRoutes = (app, deps) => {
   app.post(
@@ -59,7 +59,7 @@ export const servicePrincipalSecretRoutes: AddRoutes = (app, deps) => {
     {
       schema: {
         summary: 'Delete a secret',
-        params: params.extend({ secretId: z.uuid() }),
+        params: params.extend({ secretId: z.uuid('must be a UUID') }),
         response: answers(z.object({})),
       },
     },

@@ -14,7 +14,7 @@ import { cutPage, decodePageToken } from '../page-token.ts'
 import { presentServicePrincipal } from '../present/service-principal.ts'
 import { actorOf, answers, type AddRoutes } from '../route.ts'
 
-const params = z.object({ clientId: z.uuid() })
+const params = z.object({ clientId: z.uuid('must be a UUID') })
 const path = '/v1/servicePrincipals/:clientId'
 
 export const servicePrincipalRoutes: AddRoutes = (app, deps) => {

@@ -27,7 +27,7 @@ interface Options {
 
 /** Prints JSON whatever --output says: scripts written for the Databricks CLI parse it. */
 async function run(cli: Cli, { requestId, json }: Options): Promise<void> {
-  const request = parseRequest(json.startsWith('@') ? await readTextFile(json.slice(1), '--json') : json)
+  const request = parseRequest(json.startsWith('@') ? await readTextFile(json.slice(1), '--json, file') : json)
   const api = await signedIn(cli)
   const body = requestId === undefined ? request : { ...request, request_id: requestId }
   const { expiration_time, token } = await generateDatabaseCredential(api, body)

@@ -22,7 +22,7 @@ function define(command: Command): void {
 }
 
 const columns: readonly Column<PostgresRole>[] = [
-  { title: 'POSTGRES ROLE', text: (role) => role.roleName },
+  { title: 'POSTGRES ROLE', text: (role) => role.roleName, keep: true },
   { title: 'PRINCIPAL', text: (role) => role.principal.name },
   { title: 'KIND', text: (role) => role.principal.kind.replace('_', ' ') },
   { title: 'ATTRIBUTES', text: attributesText },
