@@ -1,6 +1,6 @@
 import { createPrivateKey, randomBytes, webcrypto } from 'node:crypto'
-// oxlint-disable-next-line import/no-unassigned-import -- a polyfill, in place before the next import
-import 'reflect-metadata'
+// oxlint-disable-next-line import/no-unassigned-import -- in place before the next import
+import './reflect-polyfill.ts'
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,

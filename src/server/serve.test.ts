@@ -183,6 +183,26 @@ describe('postern serve', () => {
     LIMIT_MS,
   )
 
+  test(
+    'of the environment, only the variables of AWS and Google reach the processes that dial',
+    async () => {
+      const env = {
+        AWS_REGION: 'eu-test-1',
+        GOOGLE_CLOUD_PROJECT: 'test',
+        PGHOST: 'elsewhere.test',
+        OTHER: 'kept back',
+      }
+      const postern = await startPostern({ dataDir: newFolder(), env })
+      running.push(postern)
+      for (const role of ['control', 'gateway']) {
+        const names = readFileSync(`/proc/${childOf(postern.pid, role)}/environ`, 'utf8').split('\0')
+        expect(names).toEqual(expect.arrayContaining(['AWS_REGION=eu-test-1', 'GOOGLE_CLOUD_PROJECT=test']))
+        expect(names.join()).not.toMatch(/PGHOST|OTHER|HOME/)
+      }
+    },
+    LIMIT_MS,
+  )
+
   test.runIf(currentUid() === 0)(
     'started as root, nothing but the supervisor stays root',
     async () => {

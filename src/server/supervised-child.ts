@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { join } from 'node:path'
 import { asPosternError, PosternError } from '../base/errors.ts'
+import { ownCommand } from '../base/installation.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import { cloudEnvironment } from './cloud-environment.ts'
 import type { ChildBootstrap, ChildRole, MessageFromChild, MessageToChild } from './child-messages.ts'
 
 interface SupervisedChildOptions {
@@ -20,7 +21,6 @@ const FIRST_RESTART_MS = 200
 const LONGEST_RESTART_MS = 10_000
 /** A child that lived this long had a good start: the next crash is the first again. */
 const STABLE_MS = 30_000
-const MAIN = join(import.meta.dirname, '..', 'main.ts')
 
 /**
  * One child process of the supervisor.
@@ -80,11 +80,10 @@ export class SupervisedChild {
 
   #spawn(): Promise<number> {
     const { role, cwd, bootstrap, output } = this.#options
-    // The same switches as bin/postern: nothing in the working folder may change what runs.
-    const args = ['--config=/dev/null', '--no-env-file', '--no-install', MAIN, role]
-    const child = spawn(process.execPath, args, {
+    const { program, args } = ownCommand(role)
+    const child = spawn(program, args, {
       cwd,
-      env: { PATH: '/usr/bin:/bin', NODE_ENV: 'production' },
+      env: { PATH: '/usr/bin:/bin', NODE_ENV: 'production', ...cloudEnvironment() },
       stdio: ['ignore', output, output, 'ipc'],
       // A process group of its own: Ctrl-C reaches the supervisor alone, which drains its children in order.
       detached: true,

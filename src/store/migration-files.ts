@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { packedFile } from '../base/installation.ts'
 
 /** One migration: a file of SQL, applied once, never changed afterwards. */
 export interface Migration {
@@ -14,7 +15,7 @@ export interface Migration {
 const NAMES = ['0001_spine'] as const
 
 /** The migrations that this version of Postern knows. */
-export function readMigrations(folder = join(import.meta.dirname, 'migrations')): Migration[] {
+export function readMigrations(folder = packedFile('src/store/migrations')): Migration[] {
   return NAMES.map((name) => {
     const sql = readFileSync(join(folder, `${name}.sql`), 'utf8')
     return { name, sql, sha256: createHash('sha256').update(sql).digest('hex') }

@@ -32,6 +32,8 @@ interface StartOptions {
   readonly dataDir?: string
   /** Default 90 seconds. */
   readonly readyTimeoutMs?: number
+  /** Default: that of the checkout. */
+  readonly launcher?: string
 }
 
 /** One real Postern, started by its launcher as a user would, on free ports and a data folder of its own. */
@@ -126,7 +128,7 @@ async function start<Ready extends ReadyFile>(
   const dataDir = options.dataDir ?? temporaryFolder('data-')
   const scratch = temporaryFolder('ready-')
   const readyFile = join(scratch, 'ready.json')
-  const launcher = join(import.meta.dirname, '../../bin/postern')
+  const launcher = options.launcher ?? join(import.meta.dirname, '../../bin/postern')
   const flags = [
     '--data-dir',
     dataDir,

@@ -1,5 +1,6 @@
 import fs from 'node:fs'
 import path from 'node:path'
+import { packedFile } from '../../base/installation.ts'
 import { Secret } from '../../base/secret.ts'
 import { ControlPlaneApi } from './control-plane-api.ts'
 import type { ReadyFacts } from '../ready-file.ts'
@@ -58,7 +59,7 @@ async function loadSampleData(ready: ReadyFacts, admin: ControlPlaneApi, clientI
     const { rows } = await session.query(`select to_regnamespace('shop') is not null as loaded`)
     if (rows[0].loaded) return
     // One transaction: half a shop is never left behind.
-    const sampleData = fs.readFileSync(path.join(import.meta.dirname, 'sample-data.sql'), 'utf8')
+    const sampleData = fs.readFileSync(packedFile('src/server/demo/sample-data.sql'), 'utf8')
     await session.query(`begin; ${sampleData} ${grantsTo(clientId)}; commit`)
   } finally {
     await session.end()
