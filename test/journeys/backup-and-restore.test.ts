@@ -11,7 +11,6 @@ import { psql } from '../support/psql.ts'
 import { describeWith } from '../support/requirements.ts'
 import {
   type DemoReadyFile,
-  type ReadyFile,
   type RunningPostern,
   startDemo,
   startPostern,
@@ -62,7 +61,7 @@ describeWith(['psql', 'pgbench'], 'backup and restore', () => {
   }
   const sample = async (postern: RunningPostern) =>
     (await signIn(postern)).admin.expect<{ state: string; stateReason: string }>('GET', '/v1/instances/sample')
-  const countBooks = async (postern: RunningPostern<ReadyFile>) => {
+  const countBooks = async (postern: RunningPostern) => {
     const { program } = await signIn(postern)
     const { token } = await program.expect<{ token: string }>('POST', '/api/2.0/database/credentials', {
       instance_names: ['sample'],
@@ -116,7 +115,12 @@ describeWith(['psql', 'pgbench'], 'backup and restore', () => {
   test('a restored folder serves the same people, programs and certificates, and says that managed data is elsewhere', async () => {
     mkdirSync(at('volume')) // empty and there already, such as a volume of a container
     expect(await restore(at('volume'))).toMatchObject({ code: 0, stdout: expect.stringContaining('Restored') })
-    const restored = await start(at('volume'))
+    // Sockets in another place, such as that of a systemd unit: a backup finds them by the server's own word.
+    mkdirSync(at('sockets'), { mode: 0o755 })
+    const restored = await start(at('volume'), '--socket-dir', at('sockets'))
+    expect(readdirSync(at('sockets'))).toHaveLength(1)
+    const again = ['--data-dir', at('volume'), '--out', at('again')]
+    expect(await run('backup', ...again)).toMatchObject({ code: 0 })
     expect(restored.ca).toBe(source.ca)
     const { admin } = await signIn(restored)
     const trail = await admin.expect('GET', '/v1/auditEvents')

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -188,3 +188,25 @@ test('an instance whose server is killed comes back with its data', async () => 
   expect((await again.query(`select to_regclass('kept') is not null as it`)).rows).toEqual([{ it: true }])
   await again.end()
 })
+
+test('an instance whose data is gone says so instead of coming back empty, and runs again once the data is back', async () => {
+  await node.start(0)
+  const id = await newInstance('sample')
+  await untilState(id, 'AVAILABLE')
+  await node.close()
+  renameSync(join(folder, id), join(folder, 'elsewhere'))
+
+  node = newNode()
+  await node.start(5_000)
+  const failed = await untilState(id, 'FAILED')
+  expect(failed!.stateReason).toContain('Its data is not on this node')
+  expect(existsSync(join(folder, id))).toBe(false)
+  // Asked again, it says the same, once.
+  await setDesiredState(store.db, id, 'running')
+  await sleep(300)
+  expect((await findInstanceById(store.db, id))!.version).toBe(failed!.version)
+
+  renameSync(join(folder, 'elsewhere'), join(folder, id))
+  await setDesiredState(store.db, id, 'running')
+  await untilState(id, 'AVAILABLE')
+}, 30_000)
