@@ -25,6 +25,7 @@ export interface OptionType<T> {
   read(text: string, base: string): T | Mistake
 }
 
+/** `true` or `false`; a flag given alone means true. */
 export const boolean: OptionType<boolean> = {
   shape: 'true or false',
   isSwitch: true,
@@ -51,6 +52,7 @@ export const path: OptionType<string> = {
   read: (text, base) => (text.includes('\0') ? new Mistake('is not a path') : resolve(base, text)),
 }
 
+/** One of these words. */
 export function choice<T extends string>(...values: readonly T[]): OptionType<T> {
   return {
     shape: values.join(', '),
@@ -58,6 +60,7 @@ export function choice<T extends string>(...values: readonly T[]): OptionType<T>
   }
 }
 
+/** Text of a form that a pattern describes; `shape` names the form to the reader. */
 export function matching(shape: string, pattern: RegExp): OptionType<string> {
   return { shape, read: (text) => (pattern.test(text) ? text : new Mistake(`must be ${shape}`)) }
 }
@@ -97,6 +100,7 @@ export const origin: OptionType<string> = {
   },
 }
 
+/** Several values, separated by commas; a flag may also be repeated. */
 export function list<T>(item: OptionType<T>): OptionType<readonly T[]> {
   return {
     shape: `list of ${item.shape}`,
@@ -114,7 +118,10 @@ export function list<T>(item: OptionType<T>): OptionType<readonly T[]> {
   }
 }
 
-/** @param problem what is wrong with the revealed text, or undefined when nothing is */
+/**
+ * A value that is never shown: given in a file or an environment variable, not as a flag.
+ * @param problem what is wrong with the revealed text, or undefined when nothing is
+ */
 export function secret(shape: string, problem: (text: string) => string | undefined): OptionType<Secret> {
   return {
     shape,

@@ -8,6 +8,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 /** The variable that names the configuration file when `--config` does not. */
 export const CONFIG_FILE_VARIABLE = 'POSTERN_CONFIG'
 
+/** What the `POSTERN_…` variables say, mistakes included; a variable that ends in `_FILE` names a file that holds a secret. */
 export function readEnvironment(environment: Environment, base: string): Settings {
   const settings: Setting[] = []
   const mistakes: string[] = []

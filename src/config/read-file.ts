@@ -55,6 +55,7 @@ function textsOf(value: unknown, isList: boolean): readonly string[] | undefined
     : undefined
 }
 
+/** The errno name of a failed system call, such as ENOENT; `error` when there is none. */
 export function errnoOf(cause: unknown): string {
   const code = (cause as NodeJS.ErrnoException).code
   return typeof code === 'string' ? code : 'unknown error'

@@ -36,6 +36,10 @@ interface OpenedKey {
   readonly pair: SigningKeyPair
 }
 
+/**
+ * The opened signing keys of all workspaces: which one signs now, which ones verify, and what is published. Lookups read memory
+ * only; `refresh` or `follow` brings it up to date.
+ */
 export class SigningKeys {
   readonly #store: Store
   readonly #masterKey: MasterKey

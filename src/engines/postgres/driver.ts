@@ -85,7 +85,7 @@ function loginFailure(thrown: unknown, stream: Duplex): PosternError {
 /** The driver calls these on what it takes for a socket; ours is connected and secured already. */
 function withSocketMethods(stream: Duplex): Duplex {
   return Object.assign(stream, {
-    connect: () => void process.nextTick(() => stream.emit('connect')),
+    connect: () => process.nextTick(() => stream.emit('connect')),
     setNoDelay: () => stream,
     setKeepAlive: () => stream,
     ref: () => stream,
