@@ -15,7 +15,8 @@ export interface LoginAttempt {
  * Decides whether a verified principal may open a session as a Postgres role on an instance: one fresh read of the store,
  * nested group membership included. The caller writes the audit record before it acts on the answer.
  *
- * @returns the decision, and whether it rests on remembered facts because the store was away
+ * @returns the decision, the name of the principal if there still is one, and whether it rests on remembered facts because the
+ *   store was away
  * @throws PosternError TARGET_UNNAMED when neither the login nor the credential says which instance; STORE_UNAVAILABLE
  * @see design sections 5a and 5b; "When authenticating as a group identity … the group membership is only validated at the time of authentication"
  */
@@ -23,7 +24,7 @@ export async function authorizeLogin(
   reader: LoginFactsReader,
   principal: VerifiedPrincipal,
   attempt: LoginAttempt,
-): Promise<{ decision: LoginDecision; source: 'store' | 'memory' }> {
+): Promise<{ decision: LoginDecision; principalName: string | undefined; source: 'store' | 'memory' }> {
   const instance =
     attempt.instanceName === undefined ? { id: singleInstanceOf(principal) } : { name: attempt.instanceName }
   const question: LoginQuestion = {
@@ -35,7 +36,7 @@ export async function authorizeLogin(
   const reading = await reader.read(question)
   const decision = decideLogin(principal, question, reading.facts)
   reader.learn(reading, decision)
-  return { decision, source: reading.source }
+  return { decision, principalName: reading.facts.principal?.name, source: reading.source }
 }
 
 function singleInstanceOf(principal: VerifiedPrincipal): InstanceId {

@@ -2,7 +2,7 @@ import type { LoginFacts, LoginQuestion } from '../store/login-facts.ts'
 import { LoginGrant } from './login-grant.ts'
 import type { VerifiedPrincipal } from './verified-principal.ts'
 
-/** Why a verified principal was not let in. Its holder is told; see denial.ts for the sentences. */
+/** Why a verified principal was not let in. Its holder is told; the gateway has the sentences. */
 export type LoginDenial =
   | 'principal-unknown'
   | 'principal-inactive'

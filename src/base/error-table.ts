@@ -153,7 +153,7 @@ export const ERRORS = {
     'NOT_IMPLEMENTED',
     'unsupported_grant_type',
     'Postern does not offer this.',
-    'See the guide for what is offered instead.',
+    'Leave out what the message names, or do it at the database itself.',
   ),
   TARGET_UNNAMED: row(
     'caller',

@@ -116,20 +116,21 @@ async function judge(deps: LoginDependencies, password: string, target: LoginTar
           neutral: true,
         }
       }
-      const { decision, source } = await authorizeLogin(deps.facts, principal, target)
+      const { decision, principalName, source } = await authorizeLogin(deps.facts, principal, target)
       const entry = {
         workspaceId: principal.workspaceId,
         actorId: principal.principalId,
+        ...(principalName !== undefined && { actorName: principalName }),
         detail: { credentialId: principal.credentialId, factsFrom: source },
       }
       if (!decision.allowed) {
         const refusal = explainDenial(decision.denial, target, decision.state)
         return { outcome: refused(refusal), entry: { ...entry, reason: decision.denial }, neutral: false }
       }
-      const { instanceId, instanceName, principalName } = decision.grant.fields
+      const { instanceId, instanceName } = decision.grant.fields
       return {
         outcome: { allowed: true, grant: decision.grant },
-        entry: { ...entry, actorName: principalName, targetId: instanceId, targetName: instanceName },
+        entry: { ...entry, targetId: instanceId, targetName: instanceName },
         neutral: false,
       }
     }

@@ -119,6 +119,7 @@ async function insideTls(
         throw new PosternError(
           'FEATURE_NOT_SUPPORTED',
           `unsupported frontend protocol ${packet.major}.${packet.minor}: this gateway speaks 3.0 to 3.2`,
+          { hint: 'Use a client that speaks version 3 of the protocol.' },
         )
       case 'malformed':
         throw new PosternError('PROTOCOL_VIOLATION', `malformed startup packet: ${packet.reason}`)

@@ -30,7 +30,9 @@ const instanceNamePattern = /^[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/
 export function resolveTarget({ startup, serverName }: TlsStartup, findWorkspace: FindWorkspaceByDomain): LoginTarget {
   const replication = startup.parameters.get('replication')
   if (replication !== undefined && !['false', 'off', 'no', '0'].includes(replication.toLowerCase())) {
-    throw new PosternError('FEATURE_NOT_SUPPORTED', 'replication sessions are not offered to bound Postgres roles')
+    throw new PosternError('FEATURE_NOT_SUPPORTED', 'replication sessions are not offered to bound Postgres roles', {
+      hint: 'Replicate from the database itself, with a Postgres role that is not bound.',
+    })
   }
   const options = parseStartupOptions(startup.parameters.get('options') ?? '')
   if (options.kind === 'conflict') throw conflict(options.endpoints)

@@ -42,13 +42,13 @@ describeWith(['psql'], 'a login is refused', () => {
   const part = (token: string, at: number) =>
     JSON.parse(Buffer.from(token.split('.')[at] as string, 'base64url').toString())
   const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
-  const lastReason = async () => {
-    const { auditEvents } = await admin.expect<{ auditEvents: { reason: string }[] }>(
-      'GET',
-      '/v1/auditEvents?action=login&outcome=denied&pageSize=1',
-    )
-    return auditEvents[0]?.reason
+  const lastDenial = async () => {
+    const { auditEvents } = await admin.expect<{
+      auditEvents: { reason: string; actor: { name: string | null } | null }[]
+    }>('GET', '/v1/auditEvents?action=login&outcome=denied&pageSize=1')
+    return auditEvents[0]
   }
+  const lastReason = async () => (await lastDenial())?.reason
 
   test('the credential that all of these are made from does open one', async () => {
     expect(await logIn(credential)).toMatchObject({ code: 0 })
@@ -123,6 +123,7 @@ describeWith(['psql'], 'a login is refused', () => {
   test('as the Postgres role of somebody else, or one that is bound to nobody', async () => {
     const other = await logIn(credential, { user: postern.ready.adminEmail })
     expect(other.stderr).toContain('belongs to another principal')
+    expect(await lastDenial()).toMatchObject({ reason: 'role-of-another', actor: { name: clientId } })
     const unbound = await logIn(credential, { user: 'postern_admin' })
     expect(unbound.stderr).toContain('is not bound to any principal')
     const supervisor = await logIn(credential, { user: 'postern_supervisor' })
