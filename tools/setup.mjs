@@ -23,6 +23,7 @@ const systemTools = {
   openssl: { debianPackage: 'openssl', probe: ['openssl', 'version'] },
   javac: { debianPackage: 'default-jdk-headless', probe: ['javac', '--version'] },
   jdbc: { debianPackage: 'libpostgresql-jdbc-java', probe: ['test', '-f', '/usr/share/java/postgresql.jar'] },
+  'systemd-analyze': { debianPackage: 'systemd', probe: ['systemd-analyze', '--version'] },
   psycopg: { debianPackage: 'python3-psycopg', probe: ['/usr/bin/python3', '-c', 'import psycopg'] },
 }
 

@@ -5,7 +5,7 @@ import { join, relative } from 'node:path'
 export const repositoryRoot = join(import.meta.dirname, '../..')
 
 /** What a checkout holds beside its own files (.gitignore). */
-const notOurs = new Set(['.git', 'node_modules', 'postern-data', 'coverage'])
+const notOurs = new Set(['.git', 'node_modules', 'postern-data', 'coverage', 'dist'])
 
 /** Paths of the repository's files below `folder`, from its root. Read from disk, so that a file not yet added counts too. */
 export function repositoryFiles(folder = '.'): string[] {

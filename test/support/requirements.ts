@@ -15,6 +15,7 @@ const probes = {
   openssl: ['openssl', 'version'],
   javac: ['javac', '--version'],
   jdbc: ['test', '-f', JDBC_DRIVER],
+  'systemd-analyze': ['systemd-analyze', '--version'],
   psycopg: [SYSTEM_PYTHON, '-c', 'import psycopg'],
 } as const satisfies Record<string, readonly [command: string, ...args: string[]]>
 

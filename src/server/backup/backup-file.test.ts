@@ -139,10 +139,10 @@ test('the file is private, says what it is in its first line, and is never writt
 test('a backup under load is of one instant: never half of a transaction', async () => {
   const store = await filledStore()
   const { rows } = await store.pool.query<{ id: string }>('select id from workspace')
-  let writing = true
+  const load = { writing: true }
   let pairs = 0
   const writer = (async () => {
-    for (; writing; pairs++) {
+    for (; load.writing; pairs++) {
       // One half in the first table of the file, one in the last.
       await store.db.transaction().execute(async (db) => {
         const values = { id: randomUUID(), occurred_at: new Date(), action: 'pair', outcome: 'allowed' as const }
@@ -158,7 +158,7 @@ test('a backup under load is of one instant: never half of a transaction', async
   try {
     for (const each of files) await writeBackup(store, each, about, signal)
   } finally {
-    writing = false
+    load.writing = false
     await writer
   }
   expect(pairs).toBeGreaterThan(4)
