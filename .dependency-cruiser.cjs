@@ -99,7 +99,7 @@ module.exports = {
     {
       name: 'no-import-of-tests',
       severity: 'error',
-      from: { pathNot: `${test}|^test/` },
+      from: { pathNot: `${test}|^(test|bench)/` },
       to: { path: `${test}|^test/` },
     },
     {
@@ -112,7 +112,7 @@ module.exports = {
       name: 'no-undeclared-packages',
       comment: 'A package that another one happens to bring may be gone tomorrow: name it in package.json.',
       severity: 'error',
-      from: { path: '^(src|test|tools)/' },
+      from: { path: '^(src|test|tools|bench)/' },
       to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown'], pathNot: '^bun(:|$)' },
     },
     {

@@ -18,7 +18,10 @@ const checkTimeoutMs = 5 * 60_000
 const checks: readonly Check[] = [
   { name: 'types', command: [bin('tsc'), '-p', '.'] },
   { name: 'lint', command: [bin('oxlint'), '--type-aware', '--deny-warnings', '--format=unix'] },
-  { name: 'imports', command: [bin('depcruise'), '--config', '.dependency-cruiser.cjs', 'src', 'test', 'tools'] },
+  {
+    name: 'imports',
+    command: [bin('depcruise'), '--config', '.dependency-cruiser.cjs', 'src', 'test', 'tools', 'bench'],
+  },
   { name: 'unused', command: [bin('knip'), '--treat-config-hints-as-errors'] },
   { name: 'format', command: [bin('prettier'), '--check', '--log-level', 'warn', '.'] },
   ...generators().map((file) => ({ name: `generated (${file})`, command: [bin('bun'), `tools/${file}`, '--check'] })),

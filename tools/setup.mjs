@@ -3,6 +3,7 @@
 //
 //   node tools/setup.mjs           dependencies of package-lock.json, and a Bun that runs
 //   node tools/setup.mjs --tests   also what the test suites call: psql, pgbench, openssl, and Java and Python with their drivers
+//   node tools/setup.mjs --bench   also what the bench calls: psql, pgbench, openssl, and the peers PgBouncer and stunnel
 //
 // Where it may not install Debian packages, the suites that need them are skipped and say so; with CI=true or
 // POSTERN_REQUIRE_ALL=1 that is a failure. POSTERN_INSTALL_PACKAGES=no forbids the installation.
@@ -27,9 +28,22 @@ const systemTools = {
   psycopg: { debianPackage: 'python3-psycopg', probe: ['/usr/bin/python3', '-c', 'import psycopg'] },
 }
 
+/** Programs that the bench calls. Nothing else needs the peers, so that nobody else gets them installed. */
+const benchTools = {
+  psql: systemTools.psql,
+  pgbench: systemTools.pgbench,
+  openssl: systemTools.openssl,
+  pgbouncer: { debianPackage: 'pgbouncer', probe: ['/usr/sbin/pgbouncer', '--version'] },
+  stunnel: { debianPackage: 'stunnel4', probe: ['/usr/bin/stunnel4', '-version'] },
+}
+
 checkNode()
 installDependencies()
-if (process.argv.includes('--tests')) installSystemTools()
+if (process.argv.includes('--tests')) installTools(systemTools)
+if (process.argv.includes('--bench')) {
+  const missing = installTools(benchTools)
+  if (missing.length > 0) fail('The bench measures nothing without them.')
+}
 
 function checkNode() {
   const major = Number(process.versions.node.split('.')[0])
@@ -93,25 +107,27 @@ function bunRuns() {
   return result.status === 0 && result.stdout.trim() === wanted
 }
 
-function installSystemTools() {
-  const missing = missingTools()
-  if (missing.length === 0) return
+/** Gives the names of the programs that are missing in the end. */
+function installTools(tools) {
+  const missing = missingOf(tools)
+  if (missing.length === 0) return []
   const obstacle = whyPackagesCannotBeInstalled()
-  if (obstacle === undefined) installPackages([...new Set(missing.map((tool) => systemTools[tool].debianPackage))])
-  const still = missingTools()
-  if (still.length === 0) return
-  const names = still.map((tool) => `${tool} (Debian package ${systemTools[tool].debianPackage})`).join(', ')
+  if (obstacle === undefined) installPackages([...new Set(missing.map((tool) => tools[tool].debianPackage))])
+  const still = missingOf(tools)
+  if (still.length === 0) return []
+  const names = still.map((tool) => `${tool} (Debian package ${tools[tool].debianPackage})`).join(', ')
   const reason = obstacle ?? 'Installing the packages did not bring them; the messages stand above.'
   if (process.env.CI === 'true' || process.env.POSTERN_REQUIRE_ALL === '1') {
     fail(`The test suites need ${names}.`, reason)
   }
   say(`not installed: ${names}. ${reason} The tests that need them are skipped and say so.`)
+  return still
 }
 
 /** Debian's psql and pgbench are wrappers that may stand there without the program: only running one tells. */
-function missingTools() {
-  return Object.keys(systemTools).filter((tool) => {
-    const [command, ...args] = systemTools[tool].probe
+function missingOf(tools) {
+  return Object.keys(tools).filter((tool) => {
+    const [command, ...args] = tools[tool].probe
     return !succeeds(command, args)
   })
 }
@@ -126,7 +142,8 @@ function whyPackagesCannotBeInstalled() {
 
 /**
  * pgbench comes with Debian's server package, whose install script would make a cluster and start it on port 5432. A
- * setting under createcluster.d keeps it from that, and is taken away again afterwards. The package lists are fetched only
+ * setting under createcluster.d keeps it from that, and is taken away again afterwards; RUNLEVEL=1 keeps any other package
+ * from starting its service. The package lists are fetched only
  * when they turn out to be absent or old.
  */
 function installPackages(packages) {
@@ -136,7 +153,7 @@ function installPackages(packages) {
     setting=$folder/postern-tests.conf
     mkdir -p $folder && echo 'create_main_cluster = false' > $setting
     trap 'rm -f $setting; rmdir $folder 2>/dev/null' EXIT
-    export DEBIAN_FRONTEND=noninteractive
+    export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
     install() { apt-get -qq -o DPkg::Lock::Timeout=120 install -y --no-install-recommends ${packages.join(' ')} </dev/null >/dev/null; }
     install || { apt-get -qq update && install; }`
   const asRoot = process.getuid() === 0 ? [] : ['sudo', '-n']

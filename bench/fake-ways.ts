@@ -1,0 +1,103 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ControlPlane } from '../test/support/control-plane.ts'
+import type { Forge } from '../test/support/forge.ts'
+import type { RunningPostern } from '../test/support/running-postern.ts'
+import type { TestAuthority } from '../test/support/test-certificates.ts'
+import { startChildProgram } from './child-program.ts'
+import { type PeerOptions, startPgbouncer, startStunnel } from './peers.ts'
+import type { SessionClientOptions } from './session-client.ts'
+import type { RunningPeer } from './way.ts'
+
+/** Where sessions go that have to be many: an upstream that only pretends to be Postgres. */
+export interface FakeWays {
+  readonly plain: SessionTarget
+  readonly tls: SessionTarget
+  /** A fresh PgBouncer or stunnel in front of it. The caller stops it. */
+  startPeer(name: 'pgbouncer' | 'stunnel'): Promise<{ peer: RunningPeer; target: SessionTarget }>
+}
+
+export type SessionTarget = Omit<SessionClientOptions, 'sessions' | 'stay'>
+
+const database = 'bench'
+
+export async function startFakeWays(parts: {
+  readonly postern: RunningPostern
+  readonly forge: Forge
+  readonly authority: TestAuthority
+  readonly application: ControlPlane
+  readonly peer: PeerOptions
+  readonly user: string
+  readonly onClose: (close: () => unknown) => void
+}): Promise<FakeWays> {
+  const { postern, forge, authority, application, peer, user } = parts
+  const { folder, port } = { folder: peer.upstream.folder, port: 1 }
+  const { rows } = await forge.store.pool.query(
+    `select b.role_oid::text as role_oid, b.system_identifier from postgres_role_binding b
+     join principal p on p.id = b.principal_id join service_principal s on s.principal_id = p.id
+     where s.client_id::text = $1`,
+    [user],
+  )
+  const socketPath = join(folder, `.s.PGSQL.${port}`)
+  const fake = await startChildProgram('fake-upstream.ts', {
+    socketPath,
+    tls: authority.issue(['localhost']),
+    roleOid: rows[0].role_oid,
+    systemIdentifier: rows[0].system_identifier,
+  })
+  parts.onClose(async () => {
+    await fake.stop()
+    rmSync(socketPath, { force: true })
+  })
+  await cloneInstance(forge, 'fake-plain', { host: folder, port, tlsMode: 'disable', tlsCa: null })
+  const tlsPort = Number(fake.line)
+  await cloneInstance(forge, 'fake-tls', {
+    host: 'localhost',
+    port: tlsPort,
+    tlsMode: 'verify-full',
+    tlsCa: authority.caPem,
+  })
+  const through = async (instance: string): Promise<SessionTarget> => ({
+    host: `${instance}.postern.localhost`,
+    port: postern.ready.gatewayPort,
+    user,
+    password: await application.mintCredential(instance),
+    database,
+  })
+  return {
+    plain: await through('fake-plain'),
+    tls: await through('fake-tls'),
+    async startPeer(name) {
+      const start = name === 'pgbouncer' ? startPgbouncer : startStunnel
+      const running = await start({ ...peer, upstream: { folder, port } })
+      const target = { host: 'localhost', port: running.way.target.port, database, user: peer.user }
+      return { peer: running, target: { ...target, password: peer.password } }
+    },
+  }
+}
+
+/** A copy of the bench's instance, its role bindings included, that leads elsewhere. */
+async function cloneInstance(
+  forge: Forge,
+  name: string,
+  route: { host: string; port: number; tlsMode: 'disable' | 'verify-full'; tlsCa: string | null },
+): Promise<void> {
+  const { pool } = forge.store
+  const { rows } = await pool.query(
+    `insert into instance (id, workspace_id, name, kind, engine, state, default_database, system_identifier)
+     select gen_random_uuid(), workspace_id, $1, kind, engine, state, default_database, system_identifier
+     from instance where name = $2 returning id`,
+    [name, database],
+  )
+  await pool.query(
+    `insert into data_source (id, instance_id, type, host, port, database, username, tls_mode, tls_ca)
+     values (gen_random_uuid(), $1, 'admin', $2, $3, $4, 'keeper', $5, $6)`,
+    [rows[0].id, route.host, route.port, database, route.tlsMode, route.tlsCa],
+  )
+  await pool.query(
+    `insert into postgres_role_binding (id, instance_id, principal_id, role_name, role_oid, system_identifier)
+     select gen_random_uuid(), $1, b.principal_id, b.role_name, b.role_oid, b.system_identifier
+     from postgres_role_binding b join instance i on i.id = b.instance_id where i.name = $2`,
+    [rows[0].id, database],
+  )
+}

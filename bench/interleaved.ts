@@ -1,0 +1,75 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { cpuMs } from './process-accounting.ts'
+import { type Spread, spreadOf } from './spread.ts'
+import type { Way } from './way.ts'
+
+/** What one load did through one way. */
+export interface Load {
+  /** Queries, transactions, MB, logins. */
+  readonly units: number
+  readonly seconds: number
+}
+
+export interface WayFigures {
+  readonly unitsPerSecond: Spread
+  /** Of the processes between client and upstream; absent for the direct way. */
+  readonly cpuMsPerUnit?: Spread
+  /** The gateway's CPU per unit over this way's, round by round: below 1 the gateway is cheaper. */
+  readonly gatewayCpu?: Spread
+  /** The gateway's rate over this way's, round by round: above 1 the gateway is faster. */
+  readonly gatewayRate?: Spread
+}
+
+export interface InterleavedFigures {
+  readonly unit: string
+  readonly ways: Readonly<Record<string, WayFigures>>
+}
+
+interface Measured {
+  readonly rate: number
+  readonly cpuMsPerUnit: number | undefined
+}
+
+/**
+ * Runs the load through every way in turn, round after round: what else the machine does then falls on all of them alike.
+ * Ratios are taken within a round.
+ */
+export async function interleave(
+  unit: string,
+  rounds: number,
+  ways: readonly Way[],
+  load: (way: Way) => Promise<Load>,
+): Promise<InterleavedFigures> {
+  const measured = new Map<string, Measured[]>(ways.map((way) => [way.name, []]))
+  for (let round = 0; round < rounds; round++) {
+    for (const way of ways) measured.get(way.name)?.push(await measure(way, load))
+  }
+  const gateway = measured.get('gateway') ?? []
+  const figures = (own: readonly Measured[], isGateway: boolean): WayFigures => {
+    const cpu = own.flatMap(({ cpuMsPerUnit }) => cpuMsPerUnit ?? [])
+    const against = (ratio: (own: Measured, gateway: Measured) => number) =>
+      spreadOf(own.map((each, round) => ratio(each, gateway[round] ?? each)))
+    return {
+      unitsPerSecond: spreadOf(own.map(({ rate }) => rate)),
+      ...(cpu.length > 0 && { cpuMsPerUnit: spreadOf(cpu) }),
+      ...(!isGateway && { gatewayRate: against((each, base) => base.rate / each.rate) }),
+      ...(!isGateway &&
+        cpu.length > 0 && {
+          gatewayCpu: against((each, base) => (base.cpuMsPerUnit ?? Number.NaN) / (each.cpuMsPerUnit ?? Number.NaN)),
+        }),
+    }
+  }
+  return {
+    unit,
+    ways: Object.fromEntries([...measured].map(([name, own]) => [name, figures(own, name === 'gateway')])),
+  }
+}
+
+async function measure(way: Way, load: (way: Way) => Promise<Load>): Promise<Measured> {
+  const before = cpuMs(way.pids())
+  const { units, seconds } = await load(way)
+  // What a session's end costs belongs to it: audit records, closing.
+  await sleep(200)
+  const used = cpuMs(way.pids()) - before
+  return { rate: units / seconds, cpuMsPerUnit: way.pids().length === 0 ? undefined : used / units }
+}

@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { verifyDatabaseCredential } from '../../src/access/verify-credential.ts'
+import { systemClock } from '../../src/base/clock.ts'
+import { MasterKey } from '../../src/crypto/master-key.ts'
+import { SigningKeys } from '../../src/keys/signing-keys.ts'
+import type { Effort } from '../effort.ts'
+import { cpuMs } from '../process-accounting.ts'
+import { type Spread, spreadOf } from '../spread.ts'
+import type { Stage } from '../stage.ts'
+
+export interface CredentialFigures {
+  /** CPU of one, in milliseconds. */
+  readonly cpuMs: Spread
+  readonly perSecond: Spread
+}
+
+const verificationsAtOnce = 5000
+/** Per principal: 1,200 a minute are allowed, and a round takes a few seconds. */
+const mintsAtOnce = 200
+const mintRoundsMax = 5
+
+/** Verifies a real credential with the real keys, in this process, one after the other. */
+export async function verify(stage: Stage, { rounds }: Effort): Promise<CredentialFigures> {
+  const masterKey = MasterKey.parse(readFileSync(join(stage.postern.dataDir, 'master.key'), 'utf8').trim())
+  const signingKeys = await SigningKeys.load(stage.forge.store, masterKey, systemClock)
+  const credential = stage.gateway.target.password ?? ''
+  const once = async () => {
+    const check = await verifyDatabaseCredential({ signingKeys, clock: systemClock }, credential)
+    if (check.kind !== 'verified') throw new Error(`the credential is ${check.kind}`)
+  }
+  return measured(rounds, verificationsAtOnce, [process.pid], async () => {
+    for (let done = 0; done < verificationsAtOnce; done++) await once()
+  })
+}
+
+/** POST /api/2.0/database/credentials over HTTP, many principals at a time; CPU of the control plane's process. */
+export async function mint(stage: Stage, { rounds }: Effort): Promise<CredentialFigures> {
+  const units = mintsAtOnce * stage.minters.length
+  return measured(Math.min(rounds, mintRoundsMax), units, [stage.child('control')], async () => {
+    await Promise.all(
+      stage.minters.map(async (minter) => {
+        for (let done = 0; done < mintsAtOnce; done++) await minter.mintCredential('bench')
+      }),
+    )
+  })
+}
+
+async function measured(
+  rounds: number,
+  units: number,
+  pids: readonly number[],
+  load: () => Promise<void>,
+): Promise<CredentialFigures> {
+  const cpu: number[] = []
+  const perSecond: number[] = []
+  for (let round = 0; round < rounds; round++) {
+    const [before, startedAt] = [cpuMs(pids), performance.now()]
+    await load()
+    cpu.push((cpuMs(pids) - before) / units)
+    perSecond.push((units * 1000) / (performance.now() - startedAt))
+  }
+  return { cpuMs: spreadOf(cpu), perSecond: spreadOf(perSecond) }
+}
