@@ -98,7 +98,7 @@ export async function createHttpApp(deps: HttpDependencies, options: HttpOptions
   })
   app.register(async (open: HttpApp) => {
     probeRoutes(open, deps)
-    homeRoutes(open, { workspaces })
+    homeRoutes(open, { workspaces, gatewayPort: deps.gatewayPort })
     openApiRoutes(open)
     authorizationServerRoutes(open, { authorizationServers, workspaces })
   })
