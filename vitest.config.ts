@@ -18,7 +18,7 @@ export default defineConfig({
       {
         test: {
           name: 'wire',
-          include: ['test/wire/**/*.test.ts'],
+          include: ['test/{wire,fuzz}/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
           fileParallelism: false,
@@ -29,6 +29,15 @@ export default defineConfig({
           name: 'clients',
           include: ['test/clients/**/*.test.ts'],
           globalSetup: ['test/clients/global-setup.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'regress',
+          include: ['test/regress/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
           fileParallelism: false,

@@ -35,6 +35,7 @@ const suites: readonly Suite[] = [
   { name: 'architecture', timeoutMs: 3 * 60_000 },
   { name: 'wire', timeoutMs: 6 * 60_000 },
   { name: 'clients', timeoutMs: 5 * 60_000 },
+  { name: 'regress', timeoutMs: 5 * 60_000 },
   { name: 'journeys', timeoutMs: 8 * 60_000 },
   { name: 'acceptance', timeoutMs: 5 * 60_000 },
   { name: 'faults', timeoutMs: 5 * 60_000 },

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, globSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { describe, it } from 'vitest'
 
@@ -7,6 +7,10 @@ import { describe, it } from 'vitest'
 export const JDBC_DRIVER = '/usr/share/java/postgresql.jar'
 /** The Python that Debian's `python3-…` packages are for; another one may come first in PATH. */
 export const SYSTEM_PYTHON = '/usr/bin/python3'
+
+/** Comes with Debian's `postgresql-client`, which is newer or older than the Postgres that it tests. */
+export const ISOLATION_TESTER =
+  globSync('/usr/lib/postgresql/*/lib/pgxs/src/test/isolation/isolationtester').at(-1) ?? 'isolationtester'
 
 /** A command that succeeds where the program works. Debian's psql and pgbench are wrappers that may stand there without it. */
 const probes = {
@@ -17,6 +21,7 @@ const probes = {
   jdbc: ['test', '-f', JDBC_DRIVER],
   'systemd-analyze': ['systemd-analyze', '--version'],
   psycopg: [SYSTEM_PYTHON, '-c', 'import psycopg'],
+  isolationtester: [ISOLATION_TESTER, '-V'],
 } as const satisfies Record<string, readonly [command: string, ...args: string[]]>
 
 /** Something of the operating system that some tests use. tools/setup.mjs installs them where it may. */

@@ -1,0 +1,23 @@
+-- Messages of every level, many of them, and in the middle of results.
+do $$ begin raise debug 'd'; raise log 'l'; raise info 'i'; raise notice 'n'; raise warning 'w' using detail = 'x', hint = 'y'; end $$;
+set client_min_messages = debug1;
+do $$ begin raise debug 'd'; raise log 'l'; raise notice 'n'; end $$;
+set client_min_messages = error;
+do $$ begin raise notice 'n'; raise warning 'w'; end $$;
+reset client_min_messages;
+drop table if exists never_there;
+create table if not exists once (a int);
+create table if not exists once (a int);
+create function noisy(int) returns int language plpgsql as $$ begin raise notice 'row %', $1; return $1; end $$;
+select noisy(n) from generate_series(1, 20) n;
+do $$ begin for i in 1..2000 loop raise notice 'notice number %: %', i, repeat('x', i % 100); end loop; end $$;
+do $$ begin raise notice '%', repeat('long ', 20000); end $$;
+create function fails_late() returns setof int language plpgsql as $$ begin return next 1; raise notice 'before'; raise exception 'late'; end $$;
+select * from fails_late();
+begin;
+commit;
+commit;
+begin;
+begin;
+rollback;
+vacuum (verbose false) once;

@@ -1,0 +1,24 @@
+-- Values of many types as text, and the errors of their input functions.
+select 1::smallint, 2147483647::int, 9223372036854775807::bigint, 1e308::float8, 'NaN'::float4, '-Infinity'::float8;
+select 12345678901234567890.123456789::numeric(40, 9), 1 / 3.0 as third, 2 ^ 100::numeric as power;
+select true, 'f'::boolean, null::boolean;
+select 'ü€😀'::text, length('ü€😀'), octet_length('ü€😀'), repeat('ab', 5)::char(12) || '|' as padded;
+select '\x00ff10'::bytea, encode('\x00ff10', 'base64'), decode('AP8Q', 'base64');
+select date '2024-02-29', timestamp '2024-02-29 12:34:56.789', timestamptz '2024-02-29 12:34:56+02', interval '1 year 2 mons 3 days 04:05:06.7';
+select array[1, 2, null], array[['a', 'b'], ['c "d"', 'e,f']], '{}'::int[];
+select '{"a": [1, {"b": null}]}'::jsonb, '{"a" : 1}'::json, jsonb_path_query('{"a": [1, 2]}', '$.a[*]');
+select int4range(1, 10), tstzrange(null, null), '{[1,3),[5,7)}'::int4multirange;
+select '10.0.0.1/8'::inet, '10.0.0.0/8'::cidr, 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid, b'101'::bit(3), point(1, 2);
+select row(1, 'a b', null), row(row(1), array[1]);
+create type mood as enum ('sad', 'ok', 'happy');
+create domain positive as int check (value > 0);
+create type pair as (a int, b mood);
+select 'ok'::mood > 'sad', (1, 'happy')::pair, 5::positive;
+select 'x'::int;
+select 'angry'::mood;
+select (-1)::positive;
+select '2024-02-30'::date;
+select 99999999999::int;
+select '{"a"'::json;
+select to_tsvector('english', 'The quick brown foxes') @@ to_tsquery('fox & !cat');
+select xmlelement(name a, xmlattributes('x' as b), 'text');
