@@ -75,6 +75,13 @@ export class Forge {
     return name
   }
 
+  async addMember(group: string, member: string): Promise<void> {
+    await this.store.pool.query('insert into group_member (group_id, member_id) values ($1, $2)', [
+      await this.#find(group),
+      await this.#find(member),
+    ])
+  }
+
   async removeMember(group: string, member: string): Promise<void> {
     await this.store.pool.query('delete from group_member where group_id = $1 and member_id = $2', [
       await this.#find(group),

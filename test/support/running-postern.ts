@@ -32,6 +32,8 @@ interface StartOptions {
   readonly dataDir?: string
   /** Default 90 seconds. */
   readonly readyTimeoutMs?: number
+  /** It is killed when it runs longer. Default 15 minutes. */
+  readonly lifetimeMs?: number
   /** Default: that of the checkout. */
   readonly launcher?: string
 }
@@ -141,7 +143,7 @@ async function start<Ready extends ReadyFile>(
     ...(options.flags ?? []),
   ]
   const env = { HOME: scratch, ...options.env }
-  const program = startProgram(launcher, [command, ...flags], { env, timeoutMs: longestRunMs })
+  const program = startProgram(launcher, [command, ...flags], { env, timeoutMs: options.lifetimeMs ?? longestRunMs })
   const killAtExit = () => killGroup(program.pid)
   process.once('exit', killAtExit)
   const removeFolders = () => {
