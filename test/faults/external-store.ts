@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import pg from 'pg'
+import type pg from 'pg'
 import { expect } from 'vitest'
-import { ControlPlane, type NewServicePrincipal, requestToken } from '../support/control-plane.ts'
+import { type ControlPlane, type NewServicePrincipal, requestToken } from '../support/control-plane.ts'
 import { FaultRelay } from '../support/fault-relay.ts'
 import { openGatewaySession } from '../support/gateway-session.ts'
 import { type RunningPostern, startPostern, temporaryFolder } from '../support/running-postern.ts'
@@ -73,12 +73,6 @@ export class ExternalStore {
   #file(name: string): string {
     return join(this.#files, name)
   }
-}
-
-/** The admin of a node whose store is not the first one's own: the password file is only where the store was made. */
-export function adminOf(first: RunningPostern, node: RunningPostern): Promise<ControlPlane> {
-  const password = readFileSync(first.ready.adminPasswordFile, 'utf8').trim()
-  return ControlPlane.asUser(node.ready.httpUrl, first.ready.adminEmail, password)
 }
 
 /** What came of a login: `session`, or the SQLSTATE of the refusal and its text. And how long it took. */

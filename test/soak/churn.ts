@@ -13,6 +13,7 @@ const group = 'soakers'
 const clients = 4
 const pauseMs = 40
 const tokenLifeMs = 10 * 60_000
+const credentialKeptMs = 1_000
 /** What a killed worker cuts shows within this time. */
 const killShadowMs = 5_000
 
@@ -34,6 +35,8 @@ export class Churn {
   readonly #running: Promise<void>[] = []
   #application: ControlPlane | undefined
   #signedInAt = 0
+  #kept: Promise<string> | undefined
+  #keptSince = 0
   #stopped = false
   #row = 0
 
@@ -96,7 +99,16 @@ export class Churn {
     }
   }
 
+  /** A credential of the last second: the control plane hands out so many and no more. */
   async #credential(): Promise<string> {
+    if (this.#kept === undefined || Date.now() - this.#keptSince > credentialKeptMs) {
+      this.#keptSince = Date.now()
+      this.#kept = this.#newCredential()
+    }
+    return this.#kept
+  }
+
+  async #newCredential(): Promise<string> {
     if (this.#application === undefined || Date.now() - this.#signedInAt > tokenLifeMs) {
       const { clientId, clientSecret } = this.#postern.ready.servicePrincipal
       this.#signedInAt = Date.now()
@@ -123,13 +135,19 @@ export class Churn {
   async #openRaw(what: string) {
     const applicationName = `${what} ${randomUUID()}`
     const { gatewayHost, gatewayPort, servicePrincipal, database } = this.#postern.ready
+    const credential = await this.#credential()
     const client = await RawPgClient.openTls(gatewayHost, gatewayPort, { ca: this.#postern.ca, serverName })
-    const parameters = { user: servicePrincipal.clientId, database, application_name: applicationName }
-    const messages = await client.logIn(parameters, await this.#credential())
-    const last = messages.at(-1)
-    if (last?.type === 'E') throw Object.assign(new Error(errorOf(last).message), { code: errorOf(last).sqlstate })
-    this.tally.opened.add(applicationName)
-    return { client, key: backendKeyOf(messages) }
+    try {
+      const parameters = { user: servicePrincipal.clientId, database, application_name: applicationName }
+      const messages = await client.logIn(parameters, credential)
+      const last = messages.at(-1)
+      if (last?.type === 'E') throw Object.assign(new Error(errorOf(last).message), { code: errorOf(last).sqlstate })
+      this.tally.opened.add(applicationName)
+      return { client, key: backendKeyOf(messages) }
+    } catch (error) {
+      client.destroy()
+      throw error
+    }
   }
 
   async #queries(): Promise<void> {
