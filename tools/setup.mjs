@@ -21,6 +21,10 @@ const oldestNodeMajor = 20
 const systemTools = {
   psql: { debianPackage: 'postgresql-client', probe: ['psql', '--version'] },
   pgbench: { debianPackage: 'postgresql', probe: ['pgbench', '--version'] },
+  isolationtester: {
+    debianPackage: 'postgresql-client',
+    probe: ['sh', '-c', 'ls /usr/lib/postgresql/*/lib/pgxs/src/test/isolation/isolationtester'],
+  },
   openssl: { debianPackage: 'openssl', probe: ['openssl', 'version'] },
   javac: { debianPackage: 'default-jdk-headless', probe: ['javac', '--version'] },
   jdbc: { debianPackage: 'libpostgresql-jdbc-java', probe: ['test', '-f', '/usr/share/java/postgresql.jar'] },

@@ -66,7 +66,7 @@ export function startupPairs(random: Random): [string, string][] {
 }
 
 /** A StartupMessage of these pairs, its length right. */
-export function startupPacket(pairs: readonly (readonly [string, string])[], version: number): Buffer {
+function startupPacket(pairs: readonly (readonly [string, string])[], version: number): Buffer {
   const body = Buffer.from(pairs.map(([name, value]) => `${name}\0${value}\0`).join('') + '\0')
   const packet = Buffer.concat([Buffer.alloc(8), body])
   packet.writeInt32BE(packet.length)

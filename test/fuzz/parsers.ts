@@ -82,7 +82,12 @@ function fuzzFirstPacket(random: Random): void {
 }
 
 function fuzzOptions(random: Random): void {
-  const read = parseStartupOptions(optionsText(random))
+  const text = optionsText(random)
+  const read = parseStartupOptions(text)
+  if (!text.includes('\\')) {
+    const named = new Set(endpointsWithoutEscapes(text))
+    deepStrictEqual(new Set(read.kind === 'conflict' ? read.endpoints : named.size > 0 ? [read.endpoint] : []), named)
+  }
   if (read.kind === 'conflict') {
     ok(new Set(read.endpoints).size > 1)
     return
@@ -90,6 +95,14 @@ function fuzzOptions(random: Random): void {
   // Nothing that names an instance is left for the database, and what is left stays as it is.
   const again = parseStartupOptions(read.forwarded)
   deepStrictEqual(again, { kind: 'options', endpoint: undefined, forwarded: read.forwarded })
+}
+
+/** The same by other means: `-c` is glued to what follows it, then each word either names an instance or does not. */
+function endpointsWithoutEscapes(options: string): string[] {
+  const glued = options.replaceAll(/(?<![^ \t\n\v\f\r])-c[ \t\n\v\f\r]+([^ \t\n\v\f\r]+)/g, '-c$1')
+  const words = glued.split(/[ \t\n\v\f\r]+/)
+  const names = words.map((word) => /^(?:endpoint=|-cpostern\.instance=|--postern\.instance=)(.+)$/s.exec(word)?.[1])
+  return names.filter((name) => name !== undefined)
 }
 
 function fuzzTarget(random: Random): void {
@@ -112,7 +125,12 @@ function fuzzTarget(random: Random): void {
     ok(target.database !== '' && target.roleName === user)
     const byHost = target.workspaceId !== undefined
     strictEqual(byHost, name?.slice(name.indexOf('.') + 1) === 'gw.test')
+    // Whatever names an instance names this one.
     if (byHost) strictEqual(target.instanceName, name?.slice(0, name.indexOf('.')))
+    const options = parseStartupOptions(parameters.get('options') ?? '')
+    if (options.kind === 'options' && options.endpoint) strictEqual(target.instanceName, options.endpoint)
+    const prefix = /^([a-z](?:[a-z0-9-]*[a-z0-9])?)\//.exec(startup.database)?.[1]
+    if (prefix !== undefined) strictEqual(target.instanceName, prefix)
   } catch (thrown) {
     if (!(thrown instanceof PosternError) || !refusals.has(thrown.code)) throw thrown
   }

@@ -14,7 +14,7 @@ import type {
 import { NodeSocket, tune } from './node-socket.ts'
 import { acceptTls, connectTls, secureContext } from './node-tls-socket.ts'
 
-/** Sockets of `node:net` and `node:tls`: slower than the runtime's own, and the same on every runtime. */
+/** Sockets of `node:net` and `node:tls`: slower than the runtime's own, and there for the day those fail somebody. */
 export const nodeTransport: Transport = { name: 'node', listen, connect }
 
 class NodeAcceptedSocket extends NodeSocket implements AcceptedSocket {
