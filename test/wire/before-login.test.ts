@@ -205,11 +205,16 @@ describe.each(['bun', 'node'])('before the login, on the sockets of %s', (gatewa
 
   test('a cancellation works in clear, inside TLS and inside direct TLS; a wrong key does nothing', async () => {
     const secureCancels = [() => open(...at()), openSecure, () => openDirectTls(...at(), tls())]
+    const observer = await openSecure()
+    await observer.logIn(parameters, credential)
     for (const connect of secureCancels) {
       const session = await openSecure()
       const key = backendKeyOf(await session.logIn(parameters, credential))
       const sleeping = session.query('select pg_sleep(20)')
       sleeping.catch(() => undefined)
+      // A backend that has not begun yet would ignore the cancellation, as Postgres does.
+      const waiting = `select wait_event from pg_stat_activity where pid = ${key.processId}`
+      await expect.poll(() => observer.query(waiting)).toEqual([['PgSleep']])
       const wrong = await open(...at())
       await wrong.write(cancelRequest({ ...key, secret: randomBytes(4) }))
       expect(await wrong.readToEnd()).toHaveLength(0)
@@ -220,6 +225,7 @@ describe.each(['bun', 'node'])('before the login, on the sockets of %s', (gatewa
       expect(await session.query('select 1')).toEqual([['1']])
       session.destroy()
     }
+    observer.destroy()
   })
 
   test('a password of 65,530 bytes is read, one byte more is not', async () => {
