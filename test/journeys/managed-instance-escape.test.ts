@@ -17,6 +17,11 @@ const escapes = [
   `alter system set archive_command = 'id'`,
   `alter system set session_preload_libraries = '/tmp/evil.so'`,
   `alter database databricks_postgres set session_preload_libraries = 'evil'`,
+  // an interpreter inside the server: one whose loop nothing can end
+  `create extension if not exists pltcl; create function public.spin() returns text language pltcl as 'return 1'; select public.spin()`,
+  `create extension if not exists pltcl; create function public.pltcl_is_switched_off() returns void language pltcl as 'return';
+   set search_path = public; set pltcl.start_proc = ''; create function public.spin() returns text language pltcl as 'return 1'; select public.spin()`,
+  `create extension if not exists plperl; do $$ 1 $$ language plperl`,
   // a server file, the data folder
   `copy (select 1) to '/tmp/postern-escape'`,
   `create table public.loot (t text); copy public.loot from '/etc/passwd'`,

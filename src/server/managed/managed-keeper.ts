@@ -13,7 +13,7 @@ import type { NodeInstanceRow } from '../../store/managed-instances.ts'
 import type { Store } from '../../store/store.ts'
 import type { Logger } from '../../telemetry/logger.ts'
 import { hasAdminDataSource, writeAdminDataSource } from './admin-data-source.ts'
-import { managedHba, managedIdent, SUPERVISOR_ROLE } from './managed-roles.ts'
+import { managedHba, managedIdent, managedSettings, SUPERVISOR_ROLE } from './managed-roles.ts'
 import { provisionManagedInstance, setAdminPassword } from './provision-managed-instance.ts'
 import { recordObservation } from './record-observation.ts'
 
@@ -177,7 +177,7 @@ export class ManagedKeeper {
       superuserName: SUPERVISOR_ROLE,
       hba: managedHba(),
       ident: managedIdent(gatewayUserName),
-      settings: { max_connections: 200, shared_buffers: '128MB' },
+      settings: managedSettings(),
     })
   }
 

@@ -32,3 +32,17 @@ export function managedHba(): string[] {
 export function managedIdent(gatewayUser: string): string[] {
   return [`${PEER_MAP} "${gatewayUser}" all`]
 }
+
+/**
+ * Settings of a managed instance's server. Trusted languages run inside it: whoever may create in a database may install them.
+ * PL/Tcl has an event loop that no cancellation, termination or shutdown ends, and PL/Perl had ways out of its sandbox; so no
+ * interpreter of either starts. Nobody but the supervisor can set these two, or make a function in pg_catalog.
+ */
+export function managedSettings(): Readonly<Record<string, string | number>> {
+  return {
+    max_connections: 200,
+    shared_buffers: '128MB',
+    'pltcl.start_proc': 'pg_catalog.pltcl_is_switched_off',
+    'plperl.on_init': `die 'PL/Perl is switched off'`,
+  }
+}
