@@ -30,7 +30,7 @@ export interface ParsedConfig {
 
 /**
  * Reads the options of a process: flag > environment > file (`--config`, JSON) > default.
- * This is the only place that gets to see environment variables.
+ * This is the only place that reads environment variables; `cloud-environment.ts` hands others on.
  * @throws PosternError CONFIG_INVALID with every mistake in its message, one line each
  */
 export function parseConfig(input: ConfigInput): ParsedConfig {

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { asPosternError, PosternError } from '../base/errors.ts'
 import { ownCommand } from '../base/installation.ts'
+import { cloudEnvironment } from '../config/cloud-environment.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import { cloudEnvironment } from './cloud-environment.ts'
 import type { ChildBootstrap, ChildRole, MessageFromChild, MessageToChild } from './child-messages.ts'
 
 interface SupervisedChildOptions {

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseConfig } from '../../src/config/parse-config.ts'
 import { MasterKey } from '../../src/crypto/master-key.ts'
 import { readRepositoryFile } from '../support/repository.ts'
-import { describeWith } from '../support/requirements.ts'
+import { describeWith, requireTool } from '../support/requirements.ts'
 
 /** The files below deploy/: nothing here can start a container or a service, so what they say is held against what Postern reads. */
 interface Service {
@@ -113,7 +113,7 @@ describe('the unit', () => {
 })
 
 describeWith(['systemd-analyze'], 'the unit, as systemd reads it', () => {
-  const analyze = (...args: string[]) => spawnSync('systemd-analyze', args, { encoding: 'utf8' })
+  const analyze = (...args: string[]) => spawnSync(requireTool('systemd-analyze'), args, { encoding: 'utf8' })
 
   it('has no mistake', () => {
     // The program is not installed here; everything else is as in the file.

@@ -3,7 +3,6 @@
  * to the processes that dial databases. Nothing else of the operator's environment reaches a child.
  */
 export function cloudEnvironment(): Record<string, string> {
-  // oxlint-disable-next-line node/no-process-env -- handed on, not read
   const own = Object.entries(process.env).filter(([name]) => /^(AWS|GOOGLE)_/.test(name))
   return Object.fromEntries(own.map(([name, value]) => [name, value ?? '']))
 }
