@@ -8,7 +8,7 @@ const ALWAYS_DENIED = [
   '169.254.0.0/16', // link-local, with the metadata address of AWS, GCP, Azure and others
   'fe80::/10',
   'fec0::/10', // site-local, deprecated
-  'fd00:ec2::254/128', // AWS metadata over IPv6
+  'fd00:ec2::/32', // AWS over IPv6: metadata, and the credentials of pods
   'fd20:ce::254/128', // GCP metadata over IPv6
   '100.100.100.200/32', // Alibaba Cloud metadata
   '168.63.129.16/32', // Azure wire server

@@ -17,13 +17,20 @@ export function parseIpAddress(text: string): IpAddress | undefined {
 
 /**
  * The IPv4 address that an IPv6 address stands for, where it is one of the forms that a network or an operating system
- * translates: mapped (::ffff:0:0/96), translated (::ffff:0:0:0/96), compatible (::/96), NAT64 (64:ff9b::/96), 6to4 (2002::/16).
+ * translates: mapped (::ffff:0:0/96), translated (::ffff:0:0:0/96), compatible (::/96), NAT64 (64:ff9b::/96, and a network's
+ * own below 64:ff9b:1::/48, RFC 8215), 6to4 (2002::/16).
  */
 export function embeddedIpv4(address: IpAddress): IpAddress | undefined {
   if (address.bits === 32) return undefined
   const { value } = address
   const upper = value >> 32n
-  if (upper === 0xffffn || upper === 0xffff_0000n || upper === 0n || upper === 0x64_ff9bn << 64n) {
+  if (
+    upper === 0xffffn ||
+    upper === 0xffff_0000n ||
+    upper === 0n ||
+    upper === 0x64_ff9bn << 64n ||
+    value >> 80n === 0x64_ff9b_0001n
+  ) {
     return { bits: 32, value: value & 0xffff_ffffn }
   }
   if (value >> 112n === 0x2002n) return { bits: 32, value: (value >> 80n) & 0xffff_ffffn }
