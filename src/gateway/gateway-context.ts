@@ -21,7 +21,7 @@ export interface GatewaySettings {
   readonly peerSocketRoot: string
 }
 
-export interface GatewayDependencies extends LoginDependencies {
+export interface GatewayDependencies extends Omit<LoginDependencies, 'strangers'> {
   readonly settings: GatewaySettings
   readonly transport: Transport
   readonly tls: TlsIdentity
@@ -34,7 +34,7 @@ export interface GatewayDependencies extends LoginDependencies {
 }
 
 /** What the stages of a session share. */
-export interface GatewayContext extends GatewayDependencies {
+export interface GatewayContext extends GatewayDependencies, LoginDependencies {
   readonly preAuth: PreAuth
   readonly sessions: Sessions
   readonly cancelKeys: CancelKeys

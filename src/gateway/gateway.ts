@@ -7,6 +7,7 @@ import type { ByteListener, TlsIdentity } from '../transport/byte-socket.ts'
 import { CancelKeys } from './cancel-keys.ts'
 import type { GatewayContext, GatewayDependencies } from './gateway-context.ts'
 import { PreAuth } from './pre-auth.ts'
+import { RefusedStrangers } from './refused-strangers.ts'
 import { runSession } from './session.ts'
 import { Sessions } from './sessions.ts'
 
@@ -73,6 +74,7 @@ export async function startGateway(deps: GatewayDependencies): Promise<Gateway> 
     preAuth,
     sessions,
     cancelKeys,
+    strangers: new RefusedStrangers(),
     async cancel(fingerprint, peer) {
       if (cancels >= cancelsMax) return
       cancels += 1

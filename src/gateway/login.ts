@@ -15,12 +15,14 @@ import { readPasswordMessage } from '../pgwire/frontend-messages.ts'
 import type { StartupMessage } from '../pgwire/startup-packet.ts'
 import type { LoginChannel } from './login-channel.ts'
 import { expiredRefusal, explainDenial, neutralRefusal } from './login-denial.ts'
+import type { RefusedStrangers } from './refused-strangers.ts'
 import type { LoginTarget } from './resolve-target.ts'
 
 export interface LoginDependencies {
   readonly signingKeys: SigningKeys
   readonly facts: LoginFactsReader
   readonly audit: AuditWriter
+  readonly strangers: RefusedStrangers
   readonly clock: Clock
   /** A neutral refusal is answered no sooner than this after the password came, so that time tells nothing. */
   readonly denialFloorMs: number
@@ -38,7 +40,8 @@ interface Verdict {
 
 /**
  * Asks for the password, verifies it as a database credential, authorizes the login and writes its audit record. The record is
- * durable before the outcome is returned; a login that cannot be recorded is not allowed.
+ * durable before the outcome is returned; a login that cannot be recorded is not allowed. Of the many refusals that a stranger
+ * may cause, the records are limited.
  *
  * @throws PosternError PROTOCOL_VIOLATION | STORE_UNAVAILABLE | AUDIT_UNAVAILABLE | TARGET_UNNAMED; PeerGone
  */
@@ -62,13 +65,17 @@ export async function login(
   } as const
   try {
     const verdict = await judge(deps, password, target)
-    const record = auditRecord({
-      ...entry,
-      outcome: verdict.outcome.allowed ? 'allowed' : 'denied',
-      ...verdict.entry,
-      detail: { ...entry.detail, ...verdict.entry.detail },
-    })
-    await deps.audit.append(record)
+    const writing = verdict.neutral ? await deps.strangers.next(session.peer) : 'written'
+    if (writing !== 'left-out') {
+      const record = auditRecord({
+        ...entry,
+        outcome: verdict.outcome.allowed ? 'allowed' : 'denied',
+        ...verdict.entry,
+        ...(writing === 'last' && { reason: 'more-of-these-are-not-recorded' }),
+        detail: { ...entry.detail, ...verdict.entry.detail },
+      })
+      await deps.audit.append(record)
+    }
     if (verdict.neutral) await floor
     return verdict.outcome
   } catch (thrown) {

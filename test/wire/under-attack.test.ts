@@ -183,6 +183,27 @@ describe('a gateway under attack', () => {
     expect(rows).toEqual([])
   })
 
+  test('does not let one address fill the audit trail with refusals, and refuses the same', async () => {
+    const refuse = async () => {
+      const client = await RawPgClient.openTls(...at(), { ca: fixture.caPem })
+      const answer = (await client.logIn(parameters({ user: 'flood' }), 'guess')).at(-1)!
+      client.destroy()
+      return errorOf(answer).message
+    }
+    const sentences = new Set<string>()
+    for (let batch = 0; batch < 30; batch++) {
+      const refused = await Promise.all(Array.from({ length: 50 }, refuse))
+      for (const sentence of refused) sentences.add(sentence)
+    }
+    expect([...sentences]).toEqual(['password authentication failed for user "flood"'])
+    const { rows } = await fixture.store.pool.query(
+      `select reason from audit_event where action = 'login' and detail->>'roleName' = 'flood'`,
+    )
+    const reasons = rows.map(({ reason }) => reason)
+    expect(reasons).toContain('more-of-these-are-not-recorded')
+    expect(reasons.length).toBeLessThanOrEqual(1202)
+  })
+
   test('asks other workers about few of the cancel keys that one address makes up', async () => {
     fixture.broadcasts.length = 0
     for (let batch = 0; batch < 40; batch++) {
