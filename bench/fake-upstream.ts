@@ -2,6 +2,7 @@
 // machine, and what is measured is the process in front of them. Listens on a Unix socket and on TCP with TLS.
 // Takes FakeUpstreamOptions from the environment and prints its TCP port.
 
+import { createHmac } from 'node:crypto'
 import { chmodSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { bunTransport } from '../src/transport/bun/bun-transport.ts'
@@ -13,6 +14,8 @@ export interface FakeUpstreamOptions {
   /** Answer to the gateway's question who the session is; anybody else's query gets the same row. */
   readonly roleOid: string
   readonly systemIdentifier: string
+  /** Of the Postgres role, for SCRAM on the TLS side: `SCRAM-SHA-256$4096:<salt>$<StoredKey>:<ServerKey>`. */
+  readonly verifier: string
 }
 
 const sslRequestLength = 8
@@ -60,11 +63,33 @@ function replyTo(chunk: Uint8Array): Uint8Array | undefined {
   return chunk[0] === 'Q'.charCodeAt(0) ? answer : undefined
 }
 
+/** The same behind SCRAM (RFC 5802 section 3). The proof of the client is believed, that of the server is a real one. */
+function replyAfterScram(): (chunk: Uint8Array) => Uint8Array | undefined {
+  const [, salt = '', serverKey = ''] = /:(.+)\$.+:(.+)$/.exec(options.verifier) ?? []
+  let said = ''
+  return (chunk) => {
+    if (chunk[0] === 0) return message('R', Buffer.concat([int32(10), Buffer.from('SCRAM-SHA-256\0\0')]))
+    if (chunk[0] !== 'p'.charCodeAt(0)) return replyTo(chunk)
+    const text = Buffer.from(chunk).toString('latin1')
+    const bare = /n=[^,]*,r=(.+)$/.exec(text)
+    if (bare !== null) {
+      const serverFirst = `r=${bare[1]}server,s=${salt},i=4096`
+      said = `${bare[0]},${serverFirst}`
+      return message('R', Buffer.concat([int32(11), Buffer.from(serverFirst)]))
+    }
+    const withoutProof = /c=.+(?=,p=)/.exec(text)?.[0] ?? ''
+    const signature = createHmac('sha256', Buffer.from(serverKey, 'base64')).update(`${said},${withoutProof}`)
+    const serverFinal = message('R', Buffer.concat([int32(12), Buffer.from(`v=${signature.digest('base64')}`)]))
+    return Buffer.concat([serverFinal, greeting])
+  }
+}
+
 function serve(socket: ByteSocket): void {
+  const reply = replyAfterScram()
   socket.setHandlers({
     onData(chunk) {
-      const reply = replyTo(chunk)
-      if (reply !== undefined) socket.write(reply)
+      const bytes = reply(chunk)
+      if (bytes !== undefined) socket.write(bytes)
     },
     onDrain: () => undefined,
     onEnd: () => socket.end(),

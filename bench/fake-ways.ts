@@ -1,55 +1,62 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { loginKeyContext } from '../src/access/login-key-context.ts'
+import { LoginKey } from '../src/crypto/login-key.ts'
+import { seal } from '../src/crypto/seal.ts'
 import type { ControlPlane } from '../test/support/control-plane.ts'
 import type { Forge } from '../test/support/forge.ts'
 import type { RunningPostern } from '../test/support/running-postern.ts'
 import type { TestAuthority } from '../test/support/test-certificates.ts'
 import { startChildProgram } from './child-program.ts'
-import { type PeerOptions, startPgbouncer, startStunnel } from './peers.ts'
+import { readMasterKey } from './read-master-key.ts'
 import type { SessionClientOptions } from './session-client.ts'
-import type { RunningPeer } from './way.ts'
 
 /** Where sessions go that have to be many: an upstream that only pretends to be Postgres. */
 export interface FakeWays {
   readonly plain: SessionTarget
   readonly tls: SessionTarget
-  /** A fresh PgBouncer or stunnel in front of it. The caller stops it. */
-  startPeer(name: 'pgbouncer' | 'stunnel'): Promise<{ peer: RunningPeer; target: SessionTarget }>
 }
 
 export type SessionTarget = Omit<SessionClientOptions, 'sessions' | 'stay'>
 
 const database = 'bench'
+/** Stands in the name of its Unix socket. */
+export const fakeUpstreamPort = 1
 
 export async function startFakeWays(parts: {
   readonly postern: RunningPostern
   readonly forge: Forge
   readonly authority: TestAuthority
   readonly application: ControlPlane
-  readonly peer: PeerOptions
+  /** Where the upstream makes its Unix socket. */
+  readonly socketFolder: string
+  /** Where the gateway finds the Unix socket. */
+  readonly peerFolder: string
   readonly user: string
   readonly onClose: (close: () => unknown) => void
 }): Promise<FakeWays> {
-  const { postern, forge, authority, application, peer, user } = parts
-  const { folder, port } = { folder: peer.upstream.folder, port: 1 }
+  const { postern, forge, authority, application, user } = parts
+  const port = fakeUpstreamPort
   const { rows } = await forge.store.pool.query(
     `select b.role_oid::text as role_oid, b.system_identifier from postgres_role_binding b
      join principal p on p.id = b.principal_id join service_principal s on s.principal_id = p.id
      where s.client_id::text = $1`,
     [user],
   )
-  const socketPath = join(folder, `.s.PGSQL.${port}`)
+  const loginKey = LoginKey.generate()
+  const socketPath = join(parts.socketFolder, `.s.PGSQL.${port}`)
   const fake = await startChildProgram('fake-upstream.ts', {
     socketPath,
     tls: authority.issue(['localhost']),
     roleOid: rows[0].role_oid,
     systemIdentifier: rows[0].system_identifier,
+    verifier: loginKey.verifier(),
   })
   parts.onClose(async () => {
     await fake.stop()
     rmSync(socketPath, { force: true })
   })
-  await cloneInstance(forge, 'fake-plain', { host: folder, port, tlsMode: 'disable', tlsCa: null })
+  await cloneInstance(forge, 'fake-plain', { host: parts.peerFolder, port, tlsMode: 'disable', tlsCa: null })
   const tlsPort = Number(fake.line)
   await cloneInstance(forge, 'fake-tls', {
     host: 'localhost',
@@ -57,6 +64,7 @@ export async function startFakeWays(parts: {
     tlsMode: 'verify-full',
     tlsCa: authority.caPem,
   })
+  await sealLoginKeys(postern, forge, loginKey)
   const through = async (instance: string): Promise<SessionTarget> => ({
     host: `${instance}.postern.localhost`,
     port: postern.ready.gatewayPort,
@@ -67,12 +75,31 @@ export async function startFakeWays(parts: {
   return {
     plain: await through('fake-plain'),
     tls: await through('fake-tls'),
-    async startPeer(name) {
-      const start = name === 'pgbouncer' ? startPgbouncer : startStunnel
-      const running = await start({ ...peer, upstream: { folder, port } })
-      const target = { host: 'localhost', port: running.way.target.port, database, user: peer.user }
-      return { peer: running, target: { ...target, password: peer.password } }
-    },
+  }
+}
+
+/** Gives every role binding of the TLS instance this login key, as Postern would seal it. */
+async function sealLoginKeys(postern: RunningPostern, forge: Forge, loginKey: LoginKey): Promise<void> {
+  const masterKey = readMasterKey(postern)
+  const { pool } = forge.store
+  const { rows } = await pool.query(
+    `select b.id, b.role_name, d.host, d.port, d.database, d.tls_mode, d.tls_ca
+     from postgres_role_binding b join instance i on i.id = b.instance_id join data_source d on d.instance_id = i.id
+     where i.name = 'fake-tls'`,
+  )
+  for (const row of rows) {
+    const context = loginKeyContext(row.id, {
+      engine: 'postgres',
+      host: row.host,
+      port: row.port,
+      database: row.database,
+      username: row.role_name,
+      loginMethod: 'password',
+      tlsMode: row.tls_mode,
+      tlsCa: row.tls_ca,
+    })
+    const sealed = seal(masterKey, loginKey.toSecret(), context)
+    await pool.query('update postgres_role_binding set login_key_sealed = $1 where id = $2', [sealed, row.id])
   }
 }
 

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { TlsIdentity } from '../src/transport/byte-socket.ts'
+import { waitUntilAccepting } from './accepting.ts'
 import type { RunningPeer, UnixUpstream, Way } from './way.ts'
 
 export interface PeerOptions {
@@ -17,7 +17,6 @@ export interface PeerOptions {
 
 /** The user `nobody`: PgBouncer refuses to run as root. */
 const nobody = 65_534
-const startLimitMs = 10_000
 
 /**
  * PgBouncer in session mode with client TLS. It asks for a cleartext password, as the gateway does; everything else is its
@@ -94,7 +93,7 @@ async function startPeer(
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const killAtExit = (): void => void child.kill('SIGKILL')
   process.once('exit', killAtExit)
-  await accepts(port)
+  await waitUntilAccepting(port)
   const { user, password, database, caFile } = options
   return {
     way: {
@@ -108,22 +107,6 @@ async function startPeer(
       await exited
       rmSync(folder, { recursive: true, force: true })
     },
-  }
-}
-
-async function accepts(port: number): Promise<void> {
-  const deadline = performance.now() + startLimitMs
-  for (;;) {
-    const open = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1')
-      socket.once('connect', () => resolve(true))
-      socket.once('error', () => resolve(false))
-      socket.once('close', () => undefined)
-      setTimeout(() => socket.destroy(), 100)
-    })
-    if (open) return
-    if (performance.now() > deadline) throw new Error(`nothing listens on port ${port}`)
-    await sleep(50)
   }
 }
 

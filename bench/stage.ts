@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { claimSocketRoot } from '../src/postgres-server/socket-folder.ts'
 import type { ControlPlane, NewServicePrincipal } from '../test/support/control-plane.ts'
 import { type Forge, openForge } from '../test/support/forge.ts'
 import { descendants } from '../test/support/processes.ts'
@@ -7,7 +9,7 @@ import { runLibpqProgram } from '../test/support/psql.ts'
 import { type RunningPostern, startPostern } from '../test/support/running-postern.ts'
 import { createTestAuthority, type TestAuthority } from '../test/support/test-certificates.ts'
 import { startUpstreamPostgres, type UpstreamPostgres } from '../test/support/upstream-postgres.ts'
-import { type FakeWays, startFakeWays } from './fake-ways.ts'
+import { type FakeWays, fakeUpstreamPort, startFakeWays } from './fake-ways.ts'
 import { commandLine } from './process-accounting.ts'
 import { startPgbouncer, startStunnel } from './peers.ts'
 import type { UnixUpstream, Way } from './way.ts'
@@ -20,7 +22,7 @@ export interface Stage {
   readonly admin: ControlPlane
   readonly forge: Forge
   readonly gateway: Way
-  /** Upstream that only pretends, with every way to it. */
+  /** The gateway in front of an upstream that only pretends. */
   readonly fake: FakeWays
   /** Service principals that may mint a credential for the bench's instance. */
   readonly minters: readonly ControlPlane[]
@@ -74,10 +76,12 @@ async function build(onClose: (close: () => unknown) => void): Promise<Stage> {
 
   const postern = await startPostern({ flags: ['--gateway-max-sessions', '20000'] })
   onClose(() => postern.stop())
+  const peerFolder = linkBelowSocketRoot(postern, unix)
+  onClose(() => rmSync(peerFolder, { recursive: true, force: true }))
   const admin = await postern.asAdmin()
   const forge = await openForge(postern)
   onClose(() => forge.close())
-  const principals = await connectInstance(admin, forge, upstream, unix)
+  const principals = await connectInstance(admin, forge, upstream, peerFolder)
   const minters = await Promise.all(
     principals.map(({ clientId, clientSecret }) => postern.asServicePrincipal(clientId, clientSecret)),
   )
@@ -111,7 +115,16 @@ async function build(onClose: (close: () => unknown) => void): Promise<Stage> {
     admin,
     forge,
     gateway,
-    fake: await startFakeWays({ postern, forge, authority, peer, application, user: principal.clientId, onClose }),
+    fake: await startFakeWays({
+      postern,
+      forge,
+      authority,
+      socketFolder,
+      application,
+      peerFolder,
+      user: principal.clientId,
+      onClose,
+    }),
     minters,
     child,
   }
@@ -141,7 +154,7 @@ async function connectInstance(
   admin: ControlPlane,
   forge: Forge,
   upstream: UpstreamPostgres,
-  unix: UnixUpstream,
+  peerFolder: string,
 ): Promise<NewServicePrincipal[]> {
   const adminDataSource = {
     host: '127.0.0.1',
@@ -159,9 +172,21 @@ async function connectInstance(
     principals.push(principal)
   }
   const { pool } = forge.store
-  await pool.query('update data_source set host = $1', [unix.folder])
+  await pool.query('update data_source set host = $1', [peerFolder])
   await pool.query('update postgres_role_binding set login_key_sealed = null')
   return principals
+}
+
+/** A gateway is the peer of its own node's servers alone, and knows them by the folder: this one leads to the bench's. */
+function linkBelowSocketRoot(postern: RunningPostern, upstream: UnixUpstream): string {
+  const { nodeId } = JSON.parse(readFileSync(join(postern.dataDir, 'node.json'), 'utf8')) as { nodeId: string }
+  const folder = join(claimSocketRoot(nodeId), 'bench')
+  mkdirSync(folder, { mode: 0o755 })
+  for (const port of [upstream.port, fakeUpstreamPort]) {
+    const socket = `.s.PGSQL.${port}`
+    symlinkSync(join(upstream.folder, socket), join(folder, socket))
+  }
+  return folder
 }
 
 async function grantTables(upstream: UpstreamPostgres, role: string): Promise<void> {

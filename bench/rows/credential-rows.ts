@@ -1,11 +1,9 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { verifyDatabaseCredential } from '../../src/access/verify-credential.ts'
 import { systemClock } from '../../src/base/clock.ts'
-import { MasterKey } from '../../src/crypto/master-key.ts'
 import { SigningKeys } from '../../src/keys/signing-keys.ts'
 import type { Effort } from '../effort.ts'
 import { cpuMs } from '../process-accounting.ts'
+import { readMasterKey } from '../read-master-key.ts'
 import { type Spread, spreadOf } from '../spread.ts'
 import type { Stage } from '../stage.ts'
 
@@ -22,7 +20,7 @@ const mintRoundsMax = 5
 
 /** Verifies a real credential with the real keys, in this process, one after the other. */
 export async function verify(stage: Stage, { rounds }: Effort): Promise<CredentialFigures> {
-  const masterKey = MasterKey.parse(readFileSync(join(stage.postern.dataDir, 'master.key'), 'utf8').trim())
+  const masterKey = readMasterKey(stage.postern)
   const signingKeys = await SigningKeys.load(stage.forge.store, masterKey, systemClock)
   const credential = stage.gateway.target.password ?? ''
   const once = async () => {
