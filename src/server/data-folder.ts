@@ -103,7 +103,7 @@ export function openToOwnServers(folder: string): void {
   chmodSync(folder, currentUid() === 0 ? 0o711 : 0o700)
 }
 
-/** Stands in the data folder while a restore fills it. */
+/** Stands in the data folder while a restore fills it, and holds the id that the node will have. */
 export function restoreMark(path: string): string {
   return join(path, 'restoring')
 }

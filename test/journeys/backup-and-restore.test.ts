@@ -155,7 +155,9 @@ describeWith(['psql', 'pgbench'], 'backup and restore', () => {
     const refused = await run('serve', '--data-dir', at('cut'), '--http-port', '0', '--gateway-port', '0')
     expect(refused.code).not.toBe(0)
     expect(refused.stderr).toContain('was not finished')
+    const nodeId = readFileSync(join(at('cut'), 'restoring'), 'utf8')
     expect(await restore(at('cut'))).toMatchObject({ code: 0 })
+    expect(readFileSync(join(at('cut'), 'node.json'), 'utf8')).toContain(nodeId)
     expect(readdirSync(at('cut')).toSorted()).toEqual(['master.key', 'metadata', 'node.json'])
     await start(at('cut'))
   })
@@ -173,6 +175,13 @@ describeWith(['psql', 'pgbench'], 'backup and restore', () => {
     expect(await run('restore', '--in', at('moving'), ...external)).toMatchObject({ code: 0 })
     const again = await run('restore', '--in', at('moving'), ...external)
     expect(again).toMatchObject({ code: 5, stderr: expect.stringContaining('already has tables') })
+
+    writeFileSync(at('wrong-key'), MasterKey.generate().export().reveal())
+    const wrong = ['--store-url-file', at('url'), '--master-key-file', at('wrong-key')]
+    const ports = ['--http-port', '0', '--gateway-port', '0']
+    const refused = await run('serve', '--data-dir', at('source'), ...ports, ...wrong)
+    expect(refused.code).not.toBe(0)
+    expect(refused.stderr).toContain('not the one that this metadata store was sealed with')
 
     const moved = await start(at('source'), ...external)
     expect(existsSync(join(at('source'), 'metadata', 'data', 'postmaster.pid'))).toBe(false)

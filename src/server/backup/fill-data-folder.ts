@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, lstatSync, mkdirSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { PosternError } from '../../base/errors.ts'
 import type { Secret } from '../../base/secret.ts'
@@ -36,7 +36,8 @@ export async function fillNewDataFolder(
   fill: (storeUrl: Secret, nodeId: string) => Promise<void>,
 ): Promise<string> {
   const isNew = !existsSync(config.dataDir)
-  const folder = dataFolderOf(claimFolder(config.dataDir), randomUUID())
+  const path = claimFolder(config.dataDir)
+  const folder = dataFolderOf(path, markedNodeId(path))
   const unlock = await lockDataFolder(folder.lockFile, folder.path)
   try {
     await removeLeftovers(folder)
@@ -44,7 +45,6 @@ export async function fillNewDataFolder(
     await runMetadata(config, folder, (url) => fill(url, folder.nodeId))
     writeAtomically(folder.masterKeyFile, `${masterKey.export().reveal()}\n`, 0o600)
     writeNodeId(folder.path, folder.nodeId)
-    rmSync(restoreMark(folder.path))
   } catch (thrown) {
     await removeLeftovers(folder)
     rmSync(restoreMark(folder.path))
@@ -52,6 +52,7 @@ export async function fillNewDataFolder(
     if (isNew) rmSync(folder.path, { recursive: true, force: true })
     throw thrown
   }
+  rmSync(restoreMark(folder.path))
   unlock()
   return folder.path
 }
@@ -71,7 +72,8 @@ function claimFolder(given: string): string {
         hint: 'Choose another folder with --data-dir. Nothing was changed.',
       })
     }
-    writeFileSync(restoreMark(path), '', { mode: 0o600 })
+    // A restore that was killed had an id for its node, and sockets below it: going on with that id, they are removed in the end.
+    if (!isHalfRestored(path)) writeAtomically(restoreMark(path), randomUUID(), 0o600)
     return path
   } catch (cause) {
     if (cause instanceof PosternError) throw cause
@@ -80,6 +82,10 @@ function claimFolder(given: string): string {
       cause,
     })
   }
+}
+
+function markedNodeId(path: string): string {
+  return readFileSync(restoreMark(path), 'utf8')
 }
 
 /** The mark says that everything here is an unfinished restore's; a server of it may still run. */
