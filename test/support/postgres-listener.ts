@@ -57,7 +57,7 @@ export async function listenForPostgres(
     get handshakesBegun() {
       return handshakesBegun
     },
-    nextSession: async () => (await sessions.next()) as TlsByteSocket,
+    nextSession: async () => sessions.next(),
     nextAccepted: () => accepted.next(),
   }
 }

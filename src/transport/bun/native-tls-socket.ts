@@ -124,7 +124,7 @@ function upgrade(
   } catch (thrown) {
     // A certificate or key that does not parse.
     native.terminate()
-    return Promise.reject(thrown)
+    return Promise.reject(thrown instanceof Error ? thrown : new Error('TLS cannot begin', { cause: thrown }))
   }
   return above.handshake
 }
