@@ -83,6 +83,22 @@ async function upstreamRole(roleName: string) {
 }
 
 describe('binding', () => {
+  it('works as its own user in a database whose owner set a role and other traps for whoever enters', async () => {
+    const { roleName } = await bind()
+    await superuser.query('create role trapper; grant trapper to postern with admin option')
+    await superuser.query('create database trap owner trapper')
+    const there = await upstream.superuser('trap')
+    await there.query('grant all on schema public to public')
+    await there.query(`set role "${roleName}"; create table public.left_behind (); reset role`)
+    for (const setting of [`role = 'trapper'`, 'default_transaction_read_only = on', 'search_path = public'])
+      await superuser.query(`alter database trap set ${setting}`)
+    const options = { ...unbinding, reassignOwnedTo: 'trapper' }
+    expect(await unbindPostgresRole(fixture.deps, fixture.admin, 'orders', roleName, options)).toBe('dropped')
+    const { rows } = await there.query(`select tableowner from pg_tables where tablename = 'left_behind'`)
+    expect(rows).toEqual([{ tableowner: 'trapper' }])
+    await there.end()
+  })
+
   it('makes a role with exactly the attributes asked for, and a login key that opens it', async () => {
     const role = await bind({ attributes: { createDb: true, createRole: false, bypassRls: true } })
     expect(await upstreamRole(role.roleName)).toEqual({

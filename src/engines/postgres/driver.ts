@@ -11,9 +11,13 @@ import { guardStream } from './guard-stream.ts'
 
 /**
  * A session must not depend on what the database's users set or made: a function of theirs must not run in our statements.
+ * The owner of a database may set a role for whoever enters it; we work as the user that logged in, and as nobody else.
  * Everything is bounded, so that a stuck server cannot hold us.
  */
 const SAFE_SESSION = `
+  set session authorization default;
+  set role none;
+  set default_transaction_read_only = off;
   set search_path = pg_catalog, pg_temp;
   set standard_conforming_strings = on;
   set statement_timeout = '15s';
