@@ -67,9 +67,10 @@ async function startWorker(bootstrap: ChildBootstrap): Promise<RunningRole> {
     setTlsIdentity: (identity) => worker.setTlsIdentity(identity),
     async drain(timeoutMs) {
       await worker.drain(timeoutMs)
+      // Before anything that a store which hangs could hold up: these records are of what has already happened.
+      await audit.close()
       await stopListening()
       domains.close()
-      await audit.close()
       await shared.close()
     },
   }

@@ -50,8 +50,9 @@ export class NotificationListener {
       subscriptions.delete(subscription)
       if (subscriptions.size > 0 || this.#channels.get(channel) !== subscriptions) return
       this.#channels.delete(channel)
-      // A lost session listens to nothing any more.
-      await this.#client?.query(`unlisten ${channel}`).catch(() => undefined)
+      // Nobody hears the channel from here on. Not awaited: a server that hangs would hold up an end; a lost session listens to
+      // nothing any more.
+      this.#client?.query(`unlisten ${channel}`).catch(() => undefined)
     }
   }
 

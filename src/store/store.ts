@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import { PosternError } from '../base/errors.ts'
@@ -41,6 +42,8 @@ const DEFAULT_STATEMENT_LIMIT_MS = 15_000
 /** The server's own refusal, which keeps the session, is given time to arrive. */
 const SILENCE_MS = 1_000
 const CONNECT_TIMEOUT_MS = 5_000
+/** A server that hangs never answers a goodbye. */
+const CLOSE_LIMIT_MS = 2_000
 
 /**
  * Opens the store and proves that it answers.
@@ -96,10 +99,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       await pool.query('select pg_notify($1, $2)', [channel, payload])
     },
     close() {
-      closing ??= Promise.all([listener.close(), pool.end()]).then(() => undefined)
+      closing ??= endWithin(CLOSE_LIMIT_MS, Promise.all([listener.close(), pool.end()]))
       return closing
     },
   }
+}
+
+async function endWithin(limitMs: number, work: Promise<unknown>): Promise<void> {
+  await Promise.race([work, sleep(limitMs, undefined, { ref: false })])
 }
 
 /** int8 as text whatever another module sets on pg's shared parsers: ids lose digits as numbers. */
