@@ -65,6 +65,7 @@ function splitServerName(
 ): { instanceName: string; workspaceId: WorkspaceId } | undefined {
   if (serverName === undefined) return undefined
   const dot = serverName.indexOf('.')
+  if (dot <= 0) return undefined
   const workspaceId = findWorkspace(serverName.slice(dot + 1))
   return workspaceId === undefined ? undefined : { instanceName: serverName.slice(0, dot), workspaceId }
 }
