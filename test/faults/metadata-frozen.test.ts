@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
@@ -6,21 +6,27 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { ControlPlane } from '../support/control-plane.ts'
 import { failureCode, openGatewaySession } from '../support/gateway-session.ts'
 import { descendants, gatewayProcesses, postmaster } from '../support/processes.ts'
-import { type DemoReadyFile, type RunningPostern, startDemo } from '../support/running-postern.ts'
+import { type DemoReadyFile, type RunningPostern, startDemo, temporaryFolder } from '../support/running-postern.ts'
 import { ask, spooled, waitUntilReady, waitUntilShipped } from './external-store.ts'
 
 /** Postern's own metadata Postgres, hung: every process of it stopped with SIGSTOP. */
+const dataDir = temporaryFolder('data-')
 let postern: RunningPostern<DemoReadyFile>
 let application: ControlPlane
 let frozen: number[] = []
 
-beforeAll(async () => {
-  postern = await startDemo({ flags: ['--drain-timeout-seconds', '2'] })
+beforeAll(startOnSameData)
+afterAll(async () => {
+  await postern?.stop()
+  rmSync(dataDir, { recursive: true, force: true })
+})
+afterEach(thaw)
+
+async function startOnSameData(): Promise<void> {
+  postern = await startDemo({ dataDir, flags: ['--drain-timeout-seconds', '2'] })
   const { clientId, clientSecret } = postern.ready.servicePrincipal
   application = await postern.asServicePrincipal(clientId, clientSecret)
-})
-afterAll(() => postern?.stop())
-afterEach(thaw)
+}
 
 /** @param which the whole server, or what serves Postern's sessions: then it still accepts new ones */
 function freeze(which: 'server' | 'backends'): void {
