@@ -179,7 +179,8 @@ export class Churn {
       () => 'slept',
       (error: Error) => error.message,
     )
-    await sleep(100)
+    // A request that comes before the query has begun cancels nothing.
+    await sleep(500)
     const { gatewayHost, gatewayPort } = this.#postern.ready
     const canceller = await RawPgClient.openTls(gatewayHost, gatewayPort, { ca: this.#postern.ca, serverName })
     await canceller.write(cancelRequest(key))

@@ -51,7 +51,10 @@ function sum(numbers: readonly number[]): number {
 
 function memoryOf(pid: number): number {
   try {
-    return Number(/^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0) * 1024
+    const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')
+    const kilobytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(rollup)?.[1] ?? 0)
+    // The shared buffers of a Postgres fill up to a fixed size: that is no growth.
+    return (kilobytes('Pss') - kilobytes('Pss_Shmem')) * 1024
   } catch {
     return 0
   }

@@ -34,7 +34,7 @@ export function renderReport({ minutes, endedAt, tally, audit, trends }: Facts):
     `- Audit: ${audit.allowedLogins} allowed logins and ${audit.refusedLogins} refused ones, each with its record. ` +
       `Every allowed one has its start and its end, but for ${audit.endedByKills} whose worker was killed under them. ` +
       `Problems: ${audit.problems.length}.`,
-    '- Memory (proportional set size), descriptors and processes, mean of the first third of the run and of the last:',
+    '- Memory (proportional set size without the shared buffers of Postgres), descriptors and processes, mean of the first third of the run and of the last:',
     '',
     '| | memory, MB | descriptors | processes | flat |',
     '| --- | ---: | ---: | ---: | --- |',
