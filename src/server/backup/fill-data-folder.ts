@@ -6,9 +6,7 @@ import type { Secret } from '../../base/secret.ts'
 import type { Config } from '../../config/parse-config.ts'
 import type { MasterKey } from '../../crypto/master-key.ts'
 import { currentUid } from '../../postgres-server/os-user.ts'
-import { claimSocketRoot } from '../../postgres-server/socket-folder.ts'
 import { clearStalePostmaster } from '../../postgres-server/stale-postmaster.ts'
-import { createLogger } from '../../telemetry/logger.ts'
 import {
   type DataFolder,
   dataFolderOf,
@@ -20,8 +18,7 @@ import {
   writeNodeId,
 } from '../data-folder.ts'
 import { lockDataFolder } from '../data-folder-lock.ts'
-import { startMetadataStore } from '../metadata-store.ts'
-import { systemUsers } from '../system-users.ts'
+import { withOwnMetadata } from './with-own-metadata.ts'
 
 /**
  * Makes a data folder of a new node around a metadata store that `fill` fills. The node's own file comes last: until then no
@@ -42,7 +39,7 @@ export async function fillNewDataFolder(
   try {
     await removeLeftovers(folder)
     openToOwnServers(folder.path)
-    await runMetadata(config, folder, (url) => fill(url, folder.nodeId))
+    await withOwnMetadata(config, folder, 'restore', (url) => fill(url, folder.nodeId))
     writeAtomically(folder.masterKeyFile, `${masterKey.export().reveal()}\n`, 0o600)
     writeNodeId(folder.path, folder.nodeId)
   } catch (thrown) {
@@ -93,26 +90,4 @@ async function removeLeftovers(folder: DataFolder): Promise<void> {
   const data = join(folder.metadata, 'data')
   if (existsSync(data)) await clearStalePostmaster(data)
   for (const path of [folder.metadata, folder.masterKeyFile]) rmSync(path, { recursive: true, force: true })
-}
-
-async function runMetadata(config: Config, folder: DataFolder, fill: (url: Secret) => Promise<void>): Promise<void> {
-  const logger = createLogger({ level: 'warn', role: 'restore', destination: 'stderr' })
-  const users = await systemUsers((line) => logger.warn(line))
-  const socketRoot = claimSocketRoot(folder.nodeId, config.socketDir)
-  try {
-    const metadata = await startMetadataStore({
-      home: folder.metadata,
-      socketRoot,
-      osUser: users.metadata,
-      reader: users.own,
-      logger,
-    })
-    try {
-      await fill(metadata.url)
-    } finally {
-      await metadata.stop()
-    }
-  } finally {
-    rmSync(socketRoot, { recursive: true, force: true })
-  }
 }

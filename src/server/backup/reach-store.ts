@@ -1,17 +1,15 @@
-import { existsSync, lstatSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { PosternError } from '../../base/errors.ts'
 import { Secret } from '../../base/secret.ts'
 import type { Config } from '../../config/parse-config.ts'
 import { currentUid } from '../../postgres-server/os-user.ts'
-import { claimSocketRoot } from '../../postgres-server/socket-folder.ts'
 import { openStore, type Store } from '../../store/store.ts'
-import { createLogger } from '../../telemetry/logger.ts'
 import { type DataFolder, dataFolderOf, isDataFolder, readNodeId } from '../data-folder.ts'
 import { lockDataFolder } from '../data-folder-lock.ts'
-import { DATABASE, startMetadataStore, SUPERUSER } from '../metadata-store.ts'
-import { systemUsers } from '../system-users.ts'
+import { DATABASE, SUPERUSER } from '../metadata-store.ts'
+import { withOwnMetadata } from './with-own-metadata.ts'
 
 const APPLICATION = 'postern backup'
 /** A Postern that is about to start or to stop has no store to offer for a moment. */
@@ -34,7 +32,7 @@ export async function withStore<T>(config: Config, use: (store: Store) => Promis
   const unlock = await lockUnlessRunning(folder)
   if (unlock === undefined) return useAndClose(await openRunning(folder), use)
   try {
-    return await startAndUse(config, folder, use)
+    return await withOwnMetadata(config, folder, 'backup', async (url) => useAndClose(await open(url), use))
   } finally {
     unlock()
   }
@@ -110,26 +108,4 @@ function runningUrl({ metadata }: DataFolder): Secret {
   return new Secret(
     `postgresql://${SUPERUSER}:${encodeURIComponent(password)}@localhost/${DATABASE}?host=${host}&port=${port}`,
   )
-}
-
-async function startAndUse<T>(config: Config, folder: DataFolder, use: (store: Store) => Promise<T>): Promise<T> {
-  const logger = createLogger({ level: 'warn', role: 'backup', destination: 'stderr' })
-  const users = await systemUsers((line) => logger.warn(line))
-  const socketRoot = claimSocketRoot(folder.nodeId, config.socketDir)
-  try {
-    const metadata = await startMetadataStore({
-      home: folder.metadata,
-      socketRoot,
-      osUser: users.metadata,
-      reader: users.own,
-      logger,
-    })
-    try {
-      return await useAndClose(await open(metadata.url), use)
-    } finally {
-      await metadata.stop()
-    }
-  } finally {
-    rmSync(socketRoot, { recursive: true, force: true })
-  }
 }
