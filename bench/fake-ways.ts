@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { loginKeyContext } from '../src/access/login-key-context.ts'
 import { LoginKey } from '../src/crypto/login-key.ts'
+import { PLAIN_ROUTE } from '../src/dialer/data-source-route.ts'
 import { seal } from '../src/crypto/seal.ts'
 import type { ControlPlane } from '../test/support/control-plane.ts'
 import type { Forge } from '../test/support/forge.ts'
@@ -89,6 +90,7 @@ async function sealLoginKeys(postern: RunningPostern, forge: Forge, loginKey: Lo
   )
   for (const row of rows) {
     const context = loginKeyContext(row.id, {
+      ...PLAIN_ROUTE,
       engine: 'postgres',
       host: row.host,
       port: row.port,

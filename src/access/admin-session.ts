@@ -1,15 +1,15 @@
 import { PosternError } from '../base/errors.ts'
-import type { Secret } from '../base/secret.ts'
 import type { MasterKey } from '../crypto/master-key.ts'
 import { open } from '../crypto/seal.ts'
 import type { DataSourceRoute } from '../dialer/data-source-route.ts'
 import type { DialerDependencies } from '../dialer/dial.ts'
-import type { EngineSession } from '../engines/engine.ts'
-import { loadEngine } from '../engines/registry.ts'
+import type { DataSourceSecrets } from '../dialer/data-source-secrets.ts'
+import type { RoleSession } from '../engines/engine.ts'
 import { findAdminDataSource } from '../store/data-sources.ts'
 import type { InstanceRow } from '../store/instances.ts'
 import type { Store } from '../store/store.ts'
 import { dataSourcePasswordContext, routeOf } from './data-source-password.ts'
+import { requireRoleLogin } from './require-role-login.ts'
 
 /** What work on an instance's own database needs. */
 export interface UpstreamDependencies {
@@ -23,8 +23,9 @@ export const adminLoginTimeoutMs = 10_000
 
 /** An open session of the admin data source, and the route that it was opened by. */
 export interface AdminSession {
-  readonly session: EngineSession
+  readonly session: RoleSession
   readonly route: DataSourceRoute
+  readonly secrets: DataSourceSecrets
   readonly systemIdentifier: string
   readonly missingPrivileges: readonly string[]
 }
@@ -41,9 +42,13 @@ export async function withAdminSession<T>(
   instance: InstanceRow,
   work: (admin: AdminSession) => Promise<T>,
 ): Promise<T> {
-  const { route, password } = await readAdminDataSource(deps, instance)
-  const engine = await loadEngine(instance.engine)
-  const session = await engine.open(route, { dialer: deps.dialer, password, timeoutMs: adminLoginTimeoutMs })
+  const roleLogin = await requireRoleLogin(instance)
+  const { route, secrets } = await readAdminDataSource(deps, instance)
+  const session = await roleLogin.openRoleSession(route, {
+    dialer: deps.dialer,
+    secrets,
+    timeoutMs: adminLoginTimeoutMs,
+  })
   try {
     const { systemIdentifier, missingPrivileges } = await session.checkPrivileges()
     if (instance.systemIdentifier !== null && instance.systemIdentifier !== systemIdentifier) {
@@ -56,7 +61,7 @@ export async function withAdminSession<T>(
         },
       )
     }
-    return await work({ session, route, systemIdentifier, missingPrivileges })
+    return await work({ session, route, secrets, systemIdentifier, missingPrivileges })
   } finally {
     await session.close()
   }
@@ -65,11 +70,12 @@ export async function withAdminSession<T>(
 async function readAdminDataSource(
   deps: UpstreamDependencies,
   instance: InstanceRow,
-): Promise<{ route: DataSourceRoute; password: Secret }> {
+): Promise<{ route: DataSourceRoute; secrets: DataSourceSecrets }> {
   const source = await findAdminDataSource(deps.store.db, instance.id)
   if (source === undefined || source.passwordSealed === null) {
     throw new PosternError('INSTANCE_NOT_AVAILABLE', `instance '${instance.name}' has no admin data source yet`)
   }
   const route = routeOf(source)
-  return { route, password: open(deps.masterKey, source.passwordSealed, dataSourcePasswordContext(source.id, route)) }
+  const password = open(deps.masterKey, source.passwordSealed, dataSourcePasswordContext(source.id, route))
+  return { route, secrets: { password } }
 }

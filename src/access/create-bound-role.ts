@@ -5,7 +5,7 @@ import { recordAudit } from '../audit/record-audit.ts'
 import { LoginKey } from '../crypto/login-key.ts'
 import type { MasterKey } from '../crypto/master-key.ts'
 import { seal } from '../crypto/seal.ts'
-import type { EngineSession, RoleAttributes } from '../engines/engine.ts'
+import type { RoleSession, RoleAttributes } from '../engines/engine.ts'
 import type { Principal } from '../identity/find-principal.ts'
 import type { InstanceRow } from '../store/instances.ts'
 import { insertPostgresRoleBinding } from '../store/postgres-role-bindings.ts'
@@ -101,7 +101,7 @@ export async function createBoundRole(
 
 /** Makes the role with its memberships, in the transaction of the caller. */
 export async function makeRole(
-  session: EngineSession,
+  session: RoleSession,
   instance: InstanceRow,
   spec: BoundRoleSpec,
   passwordVerifier: string | null,

@@ -1,13 +1,13 @@
 import type { DataSourceId } from '../base/ids.ts'
 import type { SealContext } from '../crypto/seal.ts'
-import type { DataSourceRoute } from '../dialer/data-source-route.ts'
+import { PLAIN_ROUTE, type DataSourceRoute } from '../dialer/data-source-route.ts'
 import { destinationFingerprint } from '../dialer/destination-fingerprint.ts'
 import type { DataSourceRow } from '../store/data-sources.ts'
 
 /** Where a stored data source leads. */
 export function routeOf(source: DataSourceRow): DataSourceRoute {
   const { host, port, database, username, loginMethod, tlsMode, tlsCa } = source
-  return { engine: 'postgres', host, port, database, username, loginMethod, tlsMode, tlsCa }
+  return { ...PLAIN_ROUTE, engine: 'postgres', host, port, database, username, loginMethod, tlsMode, tlsCa }
 }
 
 /** What the password of a data source is sealed for: this data source, at this destination. */

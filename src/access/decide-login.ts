@@ -1,3 +1,4 @@
+import { PLAIN_ROUTE } from '../dialer/data-source-route.ts'
 import type { LoginFacts, LoginQuestion } from '../store/login-facts.ts'
 import { LoginGrant } from './login-grant.ts'
 import type { VerifiedPrincipal } from './verified-principal.ts'
@@ -51,7 +52,7 @@ export function decideLogin(principal: VerifiedPrincipal, question: LoginQuestio
     bindingId: binding.id,
     roleOid: binding.roleOid,
     systemIdentifier: binding.systemIdentifier,
-    route: { engine: 'postgres', ...adminDataSource, username: question.roleName },
+    route: { ...PLAIN_ROUTE, engine: 'postgres', ...adminDataSource, username: question.roleName },
     loginKeySealed: binding.loginKeySealed,
     defaultDatabase: instance.defaultDatabase,
   })

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
-import type { Secret } from '../base/secret.ts'
 import type { DataSourceRoute } from '../dialer/data-source-route.ts'
-import { loadEngine } from '../engines/registry.ts'
+import type { DataSourceSecrets } from '../dialer/data-source-secrets.ts'
+import { requireRoleLogin } from './require-role-login.ts'
 import type { InstanceRow } from '../store/instances.ts'
 import { listPostgresRoleBindings, updatePostgresRoleBinding } from '../store/postgres-role-bindings.ts'
 import type { Schema } from '../store/schema.ts'
@@ -15,21 +15,21 @@ import { loginFor } from './create-bound-role.ts'
  *
  * As in createBoundRole the upstream transaction commits after the store's; after a crash in between, `role repair` mends each.
  *
- * @param to the new destination, tested, and its password as it was just entered
+ * @param to the new destination, tested, and its secrets as they were just entered
  * @param store stores the moved data source, together with what it is handed
  */
 export async function moveLoginKeys(
   deps: UpstreamDependencies,
   instance: InstanceRow,
-  to: { readonly route: DataSourceRoute; readonly password: Secret; readonly systemIdentifier: string },
+  to: { readonly route: DataSourceRoute; readonly secrets: DataSourceSecrets; readonly systemIdentifier: string },
   store: (alsoStore?: (db: Kysely<Schema>) => Promise<void>) => Promise<void>,
 ): Promise<void> {
   const bindings = await listPostgresRoleBindings(deps.store.db, instance.id)
   if (bindings.length === 0) return store()
-  const engine = await loadEngine(instance.engine)
-  const session = await engine.open(to.route, {
+  const roleLogin = await requireRoleLogin(instance)
+  const session = await roleLogin.openRoleSession(to.route, {
     dialer: deps.dialer,
-    password: to.password,
+    secrets: to.secrets,
     timeoutMs: adminLoginTimeoutMs,
   })
   try {

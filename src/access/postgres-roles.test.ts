@@ -69,7 +69,9 @@ async function loginKeyWorks(roleName: string): Promise<boolean> {
   const route = { ...routeOf(source), username: roleName }
   const loginKey = LoginKey.fromSecret(open(deps.masterKey, binding.loginKeySealed, loginKeyContext(binding.id, route)))
   const { roleLogin } = await loadEngine('postgres')
-  return (await roleLogin?.acceptsLoginKey(route, loginKey, { dialer: deps.dialer, timeoutMs: 2_000 })) ?? false
+  return (
+    (await roleLogin?.acceptsLoginKey(route, loginKey, { dialer: deps.dialer, secrets: {}, timeoutMs: 2_000 })) ?? false
+  )
 }
 
 async function upstreamRole(roleName: string) {

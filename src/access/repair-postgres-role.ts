@@ -133,7 +133,11 @@ async function loginKeyWorks(
   const loginKey = openLoginKey(deps, binding, binding.loginKeySealed, route)
   const { roleLogin } = await loadEngine(instance.engine)
   if (loginKey === undefined || roleLogin === undefined) return false
-  return roleLogin.acceptsLoginKey(route, loginKey, { dialer: deps.dialer, timeoutMs: adminLoginTimeoutMs })
+  return roleLogin.acceptsLoginKey(route, loginKey, {
+    dialer: deps.dialer,
+    secrets: admin.secrets,
+    timeoutMs: adminLoginTimeoutMs,
+  })
 }
 
 /** Undefined when it was sealed for another destination: the data source has moved since. */

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { nextPageToken, PageQuery } from './paging.ts'
+import { TlsMode } from './tls-mode.ts'
 
 /** User-chosen name of an instance: one host label, because it is the first label of its gateway host name. */
 export const InstanceName = z
@@ -11,10 +12,6 @@ export const InstanceName = z
 
 export const InstanceState = z.enum(['STARTING', 'AVAILABLE', 'UPDATING', 'STOPPED', 'DELETING', 'FAILED'])
 export type InstanceState = z.infer<typeof InstanceState>
-
-/** How TLS to the database is verified. `verify-full` is the default; a weaker mode is asked for by name. */
-export const TlsMode = z.enum(['disable', 'require', 'verify-ca', 'verify-full'])
-export type TlsMode = z.infer<typeof TlsMode>
 
 const host = z.string().min(1).max(253)
 const port = z.number().int().min(1).max(65535)
@@ -106,7 +103,19 @@ export const ConnectionReport = z.object({
   ok: z.boolean(),
   stages: z.array(
     z.object({
-      stage: z.enum(['name', 'tcp', 'tls', 'login', 'version', 'privileges']),
+      stage: z.enum([
+        'secret',
+        'name',
+        'tcp',
+        'ssh_handshake',
+        'ssh_host_key',
+        'ssh_login',
+        'ssh_forward',
+        'tls',
+        'login',
+        'version',
+        'privileges',
+      ]),
       ok: z.boolean(),
       elapsedMs: z.number(),
       code: z.string().optional(),

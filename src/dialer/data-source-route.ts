@@ -1,21 +1,53 @@
-import type { TlsMode } from '../contract/instances.ts'
+import type { EngineField, EngineName, LoginMethod } from '../contract/engines.ts'
+import type { TlsMode } from '../contract/tls-mode.ts'
+
+/** One SSH server on the way. The last hop of a route is the one that opens the way to the database. */
+export interface SshHop {
+  readonly host: string
+  readonly port: number
+  readonly username: string
+  readonly auth: 'password' | 'private_key'
+  /** `SHA256:` and base64 without padding, as ssh-keygen -l prints it. Null: not pinned yet, so nothing secret is sent. */
+  readonly hostKey: string | null
+}
+
+/** TLS material that is read from files of this machine each time, from folders that the operator allows. Absolute paths. */
+export type TlsFiles = Readonly<Partial<Record<'ca' | 'certificate' | 'key', string>>>
 
 /**
  * Where a data source leads and how it is to be reached: everything the dialer needs, and no secret.
  * A `host` that begins with `/` is the folder of a Unix socket (as in libpq); TLS does not apply there.
  */
 export interface DataSourceRoute {
-  readonly engine: 'postgres'
-  /** Host name, IP address, or absolute folder of a Unix socket. */
+  readonly engine: EngineName
+  /** Host name, IP address, or absolute folder of a Unix socket. Empty where the engine has a well-known one (Snowflake, Spanner). */
   readonly host: string
   readonly port: number
   readonly database: string
   readonly username: string
-  readonly loginMethod: 'password'
+  readonly loginMethod: LoginMethod
   readonly tlsMode: TlsMode
-  /** PEM bundle of the authorities to trust; null means the public ones. */
+  /** PEM bundle of the authorities to trust; null means the public ones, or those of `tlsFiles.ca`. */
   readonly tlsCa: string | null
+  /** PEM chain of the certificate that we present; its key is the secret `tlsClientKey`. */
+  readonly tlsClientCertificate: string | null
+  readonly tlsFiles: TlsFiles
+  /** SSH servers in the order in which they are passed; empty: straight to the database. */
+  readonly ssh: readonly SshHop[]
+  /** What the engine needs beyond host, port, database and user. */
+  readonly fields: Readonly<Partial<Record<EngineField, string>>>
+  readonly extraParameters: Readonly<Record<string, string>>
 }
+
+/** A route has these where nothing is said about them. */
+export const PLAIN_ROUTE = {
+  tlsCa: null,
+  tlsClientCertificate: null,
+  tlsFiles: {},
+  ssh: [],
+  fields: {},
+  extraParameters: {},
+} as const satisfies Partial<DataSourceRoute>
 
 /** Whether the route leads to a Unix socket of this machine. */
 export function isUnixRoute(route: Pick<DataSourceRoute, 'host'>): boolean {
@@ -29,5 +61,6 @@ export function isUnixRoute(route: Pick<DataSourceRoute, 'host'>): boolean {
  */
 export function mayCarryRecoverablePassword(route: DataSourceRoute): boolean {
   if (isUnixRoute(route)) return false
-  return route.tlsMode === 'verify-full' || (route.tlsMode === 'verify-ca' && route.tlsCa !== null)
+  const namesAuthority = route.tlsCa !== null || route.tlsFiles.ca !== undefined
+  return route.tlsMode === 'verify-full' || (route.tlsMode === 'verify-ca' && namesAuthority)
 }

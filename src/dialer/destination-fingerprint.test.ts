@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { DataSourceRoute } from './data-source-route.ts'
+import { PLAIN_ROUTE, type DataSourceRoute } from './data-source-route.ts'
 import { destinationFingerprint } from './destination-fingerprint.ts'
 
 const route: DataSourceRoute = {
+  ...PLAIN_ROUTE,
   engine: 'postgres',
   host: 'db.example.test',
   port: 5432,

@@ -4,10 +4,10 @@ import { startFakeUpstream, type FakeUpstream } from '../../test/support/fake-up
 import { describeWith } from '../../test/support/requirements.ts'
 import { createTestAuthority, type TestAuthority } from '../../test/support/test-certificates.ts'
 import { writeSslRequest } from '../pgwire/frontend-messages.ts'
-import { bunTransport } from '../transport/bun/bun-transport.ts'
 import type { ByteSocket, TlsIdentity } from '../transport/byte-socket.ts'
+import { testDialer } from '../../test/support/test-dialer.ts'
 import { AddressRules } from './address-rules.ts'
-import { mayCarryRecoverablePassword, type DataSourceRoute } from './data-source-route.ts'
+import { PLAIN_ROUTE, mayCarryRecoverablePassword, type DataSourceRoute } from './data-source-route.ts'
 import { dial } from './dial.ts'
 
 const open: FakeUpstream[] = []
@@ -17,6 +17,7 @@ afterEach(async () => {
 
 function routeTo(port: number, change: Partial<DataSourceRoute> = {}): DataSourceRoute {
   return {
+    ...PLAIN_ROUTE,
     engine: 'postgres',
     host: '127.0.0.1',
     port,
@@ -30,7 +31,7 @@ function routeTo(port: number, change: Partial<DataSourceRoute> = {}): DataSourc
 }
 
 function dialTo(route: DataSourceRoute, timeoutMs = 2_000): Promise<ByteSocket> {
-  return dial(route, { transport: bunTransport, addressRules: AddressRules.create(['127.9.9.9']), timeoutMs })
+  return dial(route, { ...testDialer({ addressRules: AddressRules.create(['127.9.9.9']) }), secrets: {}, timeoutMs })
 }
 
 async function listening(answer?: Parameters<typeof startFakeUpstream>[0]): Promise<FakeUpstream> {
@@ -94,8 +95,8 @@ describe('where a dial may lead', () => {
     const rules = AddressRules.create(['127.0.0.0/8', '::1'])
     const server = await listening()
     const attempt = dial(routeTo(server.port, { host: 'localhost' }), {
-      transport: bunTransport,
-      addressRules: rules,
+      ...testDialer({ addressRules: rules }),
+      secrets: {},
       timeoutMs: 2_000,
     })
     await expect(attempt).rejects.toMatchObject({ code: 'UPSTREAM_ADDRESS_REFUSED' })

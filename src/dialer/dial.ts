@@ -1,6 +1,6 @@
 import { withDeadline } from '../base/deadline.ts'
 import { PosternError } from '../base/errors.ts'
-import type { TlsMode } from '../contract/instances.ts'
+import type { TlsMode } from '../contract/tls-mode.ts'
 import type {
   ByteSocket,
   ConnectedSocket,
@@ -10,24 +10,34 @@ import type {
 } from '../transport/byte-socket.ts'
 import type { AddressRules } from './address-rules.ts'
 import { isUnixRoute, type DataSourceRoute } from './data-source-route.ts'
+import type { DataSourceSecrets } from './data-source-secrets.ts'
 import { connectFailure, tlsFailure } from './dial-errors.ts'
 import { requestTls } from './request-tls.ts'
 import { resolveHost } from './resolve-host.ts'
+import type { SshStage, SshTunnels } from './ssh-tunnels.ts'
 
 /** The stages of {@link dial}, in order. */
-export type DialStage = 'name' | 'tcp' | 'tls'
+export type DialStage = 'name' | 'tcp' | SshStage | 'tls'
 
 /** What dialing needs from whoever composes the process. */
 export interface DialerDependencies {
   readonly transport: Transport
   readonly addressRules: AddressRules
+  readonly tunnels: SshTunnels
+  /** Folders that `tlsFiles` of a route may lie in; empty: none. Absolute paths. */
+  readonly tlsFileFolders: readonly string[]
 }
 
 export interface DialOptions extends DialerDependencies {
+  /** The way may need some of them: the key of a client certificate, SSH. */
+  readonly secrets: DataSourceSecrets
   /** For everything together: name, socket and TLS. */
   readonly timeoutMs: number
   /** Told as each stage is done; the connection test measures with it. */
-  readonly onStage?: (stage: DialStage) => void
+  readonly onStage?: (
+    stage: DialStage,
+    detail?: Readonly<Record<string, string | number | boolean | null | readonly string[]>>,
+  ) => void
 }
 
 /** sun_path holds 108 bytes on Linux and 104 on macOS, the final zero included. */

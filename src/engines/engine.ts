@@ -1,13 +1,16 @@
-import type { Secret } from '../base/secret.ts'
+import type { EngineName } from '../contract/engines.ts'
 import type { LoginKey } from '../crypto/login-key.ts'
 import type { DataSourceRoute } from '../dialer/data-source-route.ts'
+import type { DataSourceSecrets } from '../dialer/data-source-secrets.ts'
 import type { DialerDependencies, DialStage } from '../dialer/dial.ts'
+import type { DatabaseSummary, DescribeOptions, DescribedSchema } from './catalog-shapes.ts'
+import type { QueryEvent, QueryOptions } from './query-events.ts'
 
 /** How Postern works with one make of database. Optional parts are capabilities that a make may lack. */
 export interface Engine {
-  readonly name: DataSourceRoute['engine']
+  readonly name: EngineName
   /**
-   * Checks that a route means something to this engine.
+   * Checks that a route means something to this engine, beyond what its capability row says.
    * @throws PosternError INVALID_ARGUMENT naming the field: what cannot be honoured is refused, never ignored
    */
   checkRoute(route: DataSourceRoute): void
@@ -16,46 +19,94 @@ export interface Engine {
    * @throws PosternError UPSTREAM_* | DATABASE_NOT_FOUND
    */
   open(route: DataSourceRoute, options: OpenOptions): Promise<EngineSession>
-  /** Present where database sessions log in as Postgres roles that Postern makes. */
+  /** Statements that give the user of a data source what it needs, names filled in, for the form and the documentation. */
+  grantStatements(purpose: SessionPurpose, names: GrantNames): readonly string[]
+  /** Present where people log in through the gateway as Postgres roles that Postern makes. */
   readonly roleLogin?: RoleLoginCapability
+}
+
+/** `admin`: the catalogue and every change. `read_only`: the session is held to reading, as far as the engine can. */
+export type SessionPurpose = 'admin' | 'read_only'
+
+export interface GrantNames {
+  readonly username: string
+  readonly database: string
 }
 
 export interface OpenOptions {
   readonly dialer: DialerDependencies
-  readonly password: Secret
+  readonly secrets: DataSourceSecrets
+  readonly purpose: SessionPurpose
   /** For dialing and login together. */
   readonly timeoutMs: number
-  readonly onStage?: (stage: DialStage | 'login') => void
+  readonly onStage?: (stage: DialStage | 'login', detail?: StageDetail) => void
+  /** Ends the attempt. */
+  readonly signal?: AbortSignal
 }
 
-/** An open session of an administrator. Always close it. */
+/** What a stage brought to light, for the report: protocol and certificate of TLS, host key of SSH. Never a secret. */
+export type StageDetail = Readonly<Record<string, string | number | boolean | null | readonly string[]>>
+
+/** An open session. Always close it. One statement at a time. */
 export interface EngineSession {
+  readonly serverVersion: string
+  ping(): Promise<void>
+  /** What the session's user may do, what is missing, and what the database says about itself. */
+  checkPrivileges(): Promise<PrivilegeReport>
+  /** Databases that the user may see, with the engine's own left out. */
+  listDatabases(): Promise<readonly DatabaseSummary[]>
+  /** Schemas of one database, one by one. A schema that cannot be read comes with its problem, and the next one follows. */
+  describe(database: string, options: DescribeOptions): AsyncIterable<DescribedSchema>
+  /**
+   * Runs statements and streams what they answer; back-pressure reaches the database. Aborting the signal cancels in the database
+   * and ends the iteration with CANCELLED.
+   * @throws PosternError STATEMENT_FAILED with the position of the error | CANCELLED | UPSTREAM_*
+   */
+  query(statement: string, options: QueryOptions): AsyncIterable<QueryEvent>
+  close(): Promise<void>
+}
+
+export interface PrivilegeReport {
+  /** User as the database knows it, for example `bytebase@%`. */
+  readonly user: string
+  /** What the user may do, in the engine's own words, for people to read. At most 100 entries. */
+  readonly privileges: readonly string[]
+  /** SQL that an administrator of the database should run: exactly the missing grants, names quoted. */
+  readonly missingPrivileges: readonly string[]
+  /** What should be known though it stops nothing: a read-only user who can in fact write, a certificate that ends soon. */
+  readonly warnings: readonly string[]
+  /** Address that we come from, as the database sees it; null where it cannot tell. */
+  readonly seenAddress: string | null
+  /** Names the cluster for as long as it lives, where the engine has such a name. */
+  readonly systemIdentifier: string | null
+  /** Seconds that a replica is behind its primary; null on a primary or where it cannot be told. */
+  readonly replicaLagSeconds: number | null
+}
+
+/** What the gateway's side of Postgres needs from its engine: roles that people log in as. */
+export interface RoleLoginCapability {
+  /** @throws PosternError UPSTREAM_* | DATABASE_NOT_FOUND */
+  openRoleSession(route: DataSourceRoute, options: Omit<OpenOptions, 'purpose'>): Promise<RoleSession>
+  /** Whether the role's password upstream is still the one that belongs to this login key. */
+  acceptsLoginKey(
+    route: DataSourceRoute,
+    loginKey: LoginKey,
+    options: { readonly dialer: DialerDependencies; readonly secrets: DataSourceSecrets; readonly timeoutMs: number },
+  ): Promise<boolean>
+}
+
+/** An open session of an administrator who works on Postgres roles. Always close it. */
+export interface RoleSession {
   readonly serverVersion: string
   /**
    * What the session's user must be allowed before Postern can do its work there.
    * @throws PosternError where the server cannot be an admin data source at all (a standby, too old)
    */
-  checkPrivileges(): Promise<PrivilegeReport>
+  checkPrivileges(): Promise<{ readonly systemIdentifier: string; readonly missingPrivileges: readonly string[] }>
   /** Runs `work` in one transaction: committed when it resolves, rolled back when it rejects. */
   inTransaction<T>(work: () => Promise<T>): Promise<T>
   readonly roles: PostgresRoles
   close(): Promise<void>
-}
-
-export interface PrivilegeReport {
-  /** Names the cluster for as long as it lives; a restored copy has the same, a new cluster another. */
-  readonly systemIdentifier: string
-  /** SQL that an administrator of the database should run, so that Postgres roles can be bound. */
-  readonly missingPrivileges: readonly string[]
-}
-
-export interface RoleLoginCapability {
-  /** Whether the role's password upstream is still the one that belongs to this login key. */
-  acceptsLoginKey(
-    route: DataSourceRoute,
-    loginKey: LoginKey,
-    options: { readonly dialer: DialerDependencies; readonly timeoutMs: number },
-  ): Promise<boolean>
 }
 
 /** Attributes that a bound Postgres role is given explicitly either way. It never has SUPERUSER or REPLICATION. */

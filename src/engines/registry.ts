@@ -1,12 +1,15 @@
-import type { DataSourceRoute } from '../dialer/data-source-route.ts'
+import { PosternError } from '../base/errors.ts'
+import type { EngineName } from '../contract/engines.ts'
 import type { Engine } from './engine.ts'
 
 /** Every engine, loaded when it is first needed: a driver that nobody uses costs nothing at start. */
-const ENGINES: Readonly<Record<DataSourceRoute['engine'], () => Promise<Engine>>> = {
+const ENGINES: Readonly<Partial<Record<EngineName, () => Promise<Engine>>>> = {
   postgres: async () => (await import('./postgres/index.ts')).postgresEngine,
 }
 
 /** The engine of that name. */
-export function loadEngine(name: DataSourceRoute['engine']): Promise<Engine> {
-  return ENGINES[name]()
+export function loadEngine(name: EngineName): Promise<Engine> {
+  const load = ENGINES[name]
+  if (load === undefined) throw new PosternError('FEATURE_NOT_SUPPORTED', `there is no engine ${name} yet`)
+  return load()
 }

@@ -5,7 +5,7 @@ import { newUuid, type DataSourceId, type InstanceId } from '../base/ids.ts'
 import { Secret } from '../base/secret.ts'
 import type { ConnectionReport, CreateInstanceInput, DataSourceInput } from '../contract/instances.ts'
 import { seal } from '../crypto/seal.ts'
-import type { DataSourceRoute } from '../dialer/data-source-route.ts'
+import { PLAIN_ROUTE, type DataSourceRoute } from '../dialer/data-source-route.ts'
 import type { Actor } from '../identity/actor.ts'
 import { withStoreErrors } from '../store/constraint-errors.ts'
 import { insertDataSource } from '../store/data-sources.ts'
@@ -61,13 +61,12 @@ async function createExternal(deps: InstanceDependencies, actor: Actor, input: E
   const { systemIdentifier, serverVersion } = test.upstream
   const id = newUuid<InstanceId>()
   const sourceId = newUuid<DataSourceId>()
-  const { engine, ...columns } = route
   await withStoreErrors(
     deps.store.db.transaction().execute(async (db) => {
       await insertInstance(db, {
         ...ofActor(actor, id, input.name),
         kind: 'external',
-        engine,
+        engine: 'postgres',
         state: 'AVAILABLE',
         defaultDatabase: route.database,
         serverVersion,
@@ -77,7 +76,13 @@ async function createExternal(deps: InstanceDependencies, actor: Actor, input: E
         id: sourceId,
         instanceId: id,
         type: 'admin',
-        ...columns,
+        host: route.host,
+        port: route.port,
+        database: route.database,
+        username: route.username,
+        loginMethod: 'password',
+        tlsMode: route.tlsMode,
+        tlsCa: route.tlsCa,
         passwordSealed: seal(deps.masterKey, password, dataSourcePasswordContext(sourceId, route)),
       })
       const detail = {
@@ -116,5 +121,15 @@ function ofActor(actor: Actor, id: InstanceId, name: string) {
 function routeOfInput(input: DataSourceInput): DataSourceRoute {
   checkExternalHost(input.host)
   const { host, port, database, username, tlsMode, tlsCa } = input
-  return { engine: 'postgres', host, port, database, username, loginMethod: 'password', tlsMode, tlsCa: tlsCa ?? null }
+  return {
+    ...PLAIN_ROUTE,
+    engine: 'postgres',
+    host,
+    port,
+    database,
+    username,
+    loginMethod: 'password',
+    tlsMode,
+    tlsCa: tlsCa ?? null,
+  }
 }

@@ -11,7 +11,7 @@ type StageName = ConnectionReport['stages'][number]['stage']
 /** What a good test brought to light, for storing it. */
 export interface TestedUpstream {
   readonly serverVersion: string
-  readonly systemIdentifier: string
+  readonly systemIdentifier: string | null
 }
 
 /** The report for the caller; `upstream` is present exactly when it is good, `failure` when it is not. */
@@ -40,7 +40,8 @@ export async function testConnection(
   try {
     session = await engine.open(route, {
       dialer: deps.dialer,
-      password,
+      secrets: { password },
+      purpose: 'admin',
       timeoutMs: TEST_TIMEOUT_MS,
       onStage: (stage) => stages.passed(stage),
     })

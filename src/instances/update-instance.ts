@@ -68,6 +68,7 @@ async function updateAdminDataSource(
   const test = await testConnection(deps, route, password)
   if ('failure' in test) throw test.failure
   const { serverVersion, systemIdentifier } = test.upstream
+  const requiredIdentifier = systemIdentifier ?? ''
   const isOtherCluster = systemIdentifier !== instance.systemIdentifier
   // Only a person who enters the password again vouches for another cluster at the same address.
   if (isOtherCluster && instance.systemIdentifier !== null && patch.password === undefined) {
@@ -76,7 +77,7 @@ async function updateAdminDataSource(
       'Another database cluster answers there than before; enter the password again to accept it',
     )
   }
-  const { engine: _, ...columns } = route
+  const { host, port, database, username, tlsMode, tlsCa } = route
   const passwordSealed = seal(deps.masterKey, password, dataSourcePasswordContext(source.id, route))
   const detail = {
     host: route.host,
@@ -95,11 +96,12 @@ async function updateAdminDataSource(
       { ...change, serverVersion, systemIdentifier, defaultDatabase: route.database },
       detail,
       async (db) => {
-        await updateDataSource(db, { ...source, ...columns, passwordSealed })
+        await updateDataSource(db, { ...source, host, port, database, username, tlsMode, tlsCa, passwordSealed })
         await alsoStore?.(db)
       },
     )
-  if (hasMoved && !isOtherCluster) await moveLoginKeys(deps, instance, { route, password, systemIdentifier }, store)
+  if (hasMoved && !isOtherCluster)
+    await moveLoginKeys(deps, instance, { route, secrets: { password }, systemIdentifier: requiredIdentifier }, store)
   else await store()
 }
 

@@ -3,6 +3,7 @@ import { Secret } from '../base/secret.ts'
 import { MasterKey } from '../crypto/master-key.ts'
 import { AddressRules } from '../dialer/address-rules.ts'
 import type { DialerDependencies } from '../dialer/dial.ts'
+import { noTunnels } from '../dialer/ssh-tunnels.ts'
 import { loadEngine } from '../engines/registry.ts'
 import { SigningKeys } from '../keys/signing-keys.ts'
 import { openStore, type Store } from '../store/store.ts'
@@ -54,6 +55,8 @@ export async function composeShared(bootstrap: ChildBootstrap, role: ChildRole):
       dialer: {
         transport: transports[role === 'gateway' ? config.gatewayTransport : 'bun'],
         addressRules: AddressRules.create(config.deniedAddresses),
+        tunnels: noTunnels,
+        tlsFileFolders: [],
       },
       async close() {
         await unfollow()

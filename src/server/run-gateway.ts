@@ -45,7 +45,7 @@ async function startWorker(bootstrap: ChildBootstrap): Promise<RunningRole> {
       }),
       denialFloorMs: config.loginDenialFloorMs,
       transport: shared.dialer.transport,
-      dialOptions: { ...shared.dialer, timeoutMs: DIAL_TIMEOUT_MS },
+      dialOptions: { ...shared.dialer, secrets: {}, timeoutMs: DIAL_TIMEOUT_MS },
       tls,
       findWorkspaceByDomain: (domain) => domains.find(domain),
       broadcastCancel: (fingerprint) => store.notify(CANCEL_CHANNEL, fingerprint),

@@ -4,6 +4,7 @@ import type { Secret } from '../base/secret.ts'
 import type { Config } from '../config/parse-config.ts'
 import type { MasterKey } from '../crypto/master-key.ts'
 import { AddressRules } from '../dialer/address-rules.ts'
+import { noTunnels } from '../dialer/ssh-tunnels.ts'
 import { bootstrapWorkspace } from '../identity/bootstrap-workspace.ts'
 import { provisionCreatorRole } from '../instances/provision-creator-role.ts'
 import { claimSocketRoot } from '../postgres-server/socket-folder.ts'
@@ -140,7 +141,13 @@ async function bootstrapFirstWorkspace(
 
 function managedInstances(node: Node, store: Store, masterKey: MasterKey): ManagedInstances {
   const { config, folder, users, socketRoot, logger } = node
-  const dialer = { transport: bunTransport, addressRules: AddressRules.create(config.deniedAddresses) }
+  const dialer = {
+    transport: bunTransport,
+    addressRules: AddressRules.create(config.deniedAddresses),
+    // It reaches its own servers alone, by their Unix sockets.
+    tunnels: noTunnels,
+    tlsFileFolders: [],
+  }
   return new ManagedInstances({
     store,
     masterKey,

@@ -74,7 +74,7 @@ export async function startGatewayFixture(
     denialFloorMs: 20,
     logger: createLogger({ level: 'fatal', role: 'test' }),
     transport: deps.dialer.transport,
-    dialOptions: { ...deps.dialer, timeoutMs: 5_000 },
+    dialOptions: { ...deps.dialer, secrets: {}, timeoutMs: 5_000 },
     tls: authority.issue(['localhost']),
     findWorkspaceByDomain: (domain) => (domain === 'main.localhost' ? admin.workspaceId : undefined),
     broadcastCancel: async (fingerprint) => void broadcasts.push(fingerprint),

@@ -4,7 +4,6 @@ import { type Clock, systemClock } from '../../src/base/clock.ts'
 import { newNumericId, type PrincipalId, type WorkspaceId } from '../../src/base/ids.ts'
 import type { Secret } from '../../src/base/secret.ts'
 import { MasterKey } from '../../src/crypto/master-key.ts'
-import { AddressRules } from '../../src/dialer/address-rules.ts'
 import { createHttpApp, type HttpDependencies, type HttpOptions } from '../../src/http/app.ts'
 import type { HttpApp } from '../../src/http/route.ts'
 import type { Actor, WorkspaceRole } from '../../src/identity/actor.ts'
@@ -14,7 +13,7 @@ import { createServicePrincipalSecret } from '../../src/identity/service-princip
 import { SigningKeys } from '../../src/keys/signing-keys.ts'
 import type { Store } from '../../src/store/store.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
-import { bunTransport } from '../../src/transport/bun/bun-transport.ts'
+import { testDialer } from './test-dialer.ts'
 
 /** A workspace on a store of its own, and the control plane's HTTP application over it. */
 export interface HttpFixture {
@@ -55,7 +54,7 @@ export async function startHttpFixture(
   const signingKeys = await SigningKeys.load(store, masterKey, clock)
   const audit = new AuditWriter({ store, deadlineMs: 5_000 })
   const logger = createLogger({ level: 'fatal', role: 'test' })
-  const dialer = { transport: bunTransport, addressRules: AddressRules.create() }
+  const dialer = testDialer()
   const instances = { dialer, localNodeId: randomUUID(), gatewayPort: 5432, gatewayCa: () => 'PEM' }
   const deps: HttpDependencies = { store, clock, masterKey, signingKeys, audit, logger, workspaceId, ...instances }
   const app = await createHttpApp(deps, { ...testHttpOptions, ...options })

@@ -2,13 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { newNumericId, type PrincipalId } from '../../src/base/ids.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { MasterKey } from '../../src/crypto/master-key.ts'
-import { AddressRules } from '../../src/dialer/address-rules.ts'
 import type { Actor } from '../../src/identity/actor.ts'
 import { bootstrapWorkspace } from '../../src/identity/bootstrap-workspace.ts'
 import { createServicePrincipal } from '../../src/identity/create-service-principal.ts'
 import type { InstanceDependencies } from '../../src/instances/instance-dependencies.ts'
 import type { Store } from '../../src/store/store.ts'
-import { bunTransport } from '../../src/transport/bun/bun-transport.ts'
+import { testDialer } from './test-dialer.ts'
 import type { UpstreamPostgres } from './upstream-postgres.ts'
 
 /** A workspace on a fresh store, and what the use-cases of instances and Postgres roles need. */
@@ -35,7 +34,7 @@ export async function createInstanceFixture(store: Store): Promise<InstanceFixtu
     requestId: 'test',
     peer: '127.0.0.1',
   }
-  const dialer = { transport: bunTransport, addressRules: AddressRules.create() }
+  const dialer = testDialer()
   return {
     deps: { store, masterKey, dialer, localNodeId: randomUUID() },
     admin,

@@ -4,9 +4,9 @@ import { startFakeUpstream, type FakeUpstream } from '../../../test/support/fake
 import { describeWith } from '../../../test/support/requirements.ts'
 import { createTestAuthority, type TestAuthority } from '../../../test/support/test-certificates.ts'
 import { startUpstreamPostgres, type UpstreamPostgres } from '../../../test/support/upstream-postgres.ts'
+import { testDialer } from '../../../test/support/test-dialer.ts'
 import { Secret } from '../../base/secret.ts'
-import { AddressRules } from '../../dialer/address-rules.ts'
-import type { DataSourceRoute } from '../../dialer/data-source-route.ts'
+import { PLAIN_ROUTE, type DataSourceRoute } from '../../dialer/data-source-route.ts'
 import {
   writeAuthenticationCleartextPassword,
   writeAuthenticationOk,
@@ -14,14 +14,14 @@ import {
   writeAuthenticationSaslContinue,
 } from '../../pgwire/authentication-request.ts'
 import { writeReadyForQuery } from '../../pgwire/backend-messages.ts'
-import { bunTransport } from '../../transport/bun/bun-transport.ts'
 import { postgresEngine } from './index.ts'
 
 const PASSWORD = 'correct horse battery staple'
-const dialer = { transport: bunTransport, addressRules: AddressRules.create() }
+const dialer = testDialer()
 
 function routeTo(port: number, change: Partial<DataSourceRoute> = {}): DataSourceRoute {
   return {
+    ...PLAIN_ROUTE,
     engine: 'postgres',
     host: '127.0.0.1',
     port,
@@ -35,7 +35,11 @@ function routeTo(port: number, change: Partial<DataSourceRoute> = {}): DataSourc
 }
 
 async function openAndClose(route: DataSourceRoute, timeoutMs = 2_000): Promise<void> {
-  const session = await postgresEngine.open(route, { dialer, password: new Secret(PASSWORD), timeoutMs })
+  const session = await postgresEngine.roleLogin!.openRoleSession(route, {
+    dialer,
+    secrets: { password: new Secret(PASSWORD) },
+    timeoutMs,
+  })
   await session.close()
 }
 

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream'
 import pg from 'pg'
 import { withDeadline } from '../../base/deadline.ts'
 import { PosternError } from '../../base/errors.ts'
-import type { Secret } from '../../base/secret.ts'
+import { Secret } from '../../base/secret.ts'
 import { mayCarryRecoverablePassword, type DataSourceRoute } from '../../dialer/data-source-route.ts'
 import { dialDuplex } from '../../dialer/dial-duplex.ts'
 import type { OpenOptions } from '../engine.ts'
@@ -32,15 +32,19 @@ const QUERY_TIMEOUT_MS = 20_000
  * @throws PosternError UPSTREAM_* | DATABASE_NOT_FOUND; UPSTREAM_AUTH_UNSAFE when the server asks for the password in a form
  *   that its receiver could use again and TLS has not proved who that is
  */
-export async function openPostgresClient(route: DataSourceRoute, options: OpenOptions): Promise<pg.Client> {
+export async function openPostgresClient(
+  route: DataSourceRoute,
+  options: Omit<OpenOptions, 'purpose'>,
+): Promise<pg.Client> {
   const deadlineAt = performance.now() + options.timeoutMs
   const stream = await dialDuplex(route, {
     ...options.dialer,
+    secrets: options.secrets,
     timeoutMs: options.timeoutMs,
     ...(options.onStage && { onStage: options.onStage }),
   })
   try {
-    const client = clientOver(stream, route, options.password)
+    const client = clientOver(stream, route, options.secrets.password ?? new Secret(''))
     await withDeadline(
       client.connect().then(() => client.query(SAFE_SESSION)),
       Math.max(1, deadlineAt - performance.now()),

@@ -1,4 +1,5 @@
-import type { Engine, EngineSession, OpenOptions } from '../engine.ts'
+import { PosternError } from '../../base/errors.ts'
+import type { Engine, EngineSession, OpenOptions, RoleSession } from '../engine.ts'
 import type { DataSourceRoute } from '../../dialer/data-source-route.ts'
 import { openPostgresClient } from './driver.ts'
 import type { InDatabase } from './drop-role.ts'
@@ -13,10 +14,38 @@ export const postgresEngine: Engine = {
   name: 'postgres',
   checkRoute: checkPostgresRoute,
   open: openSession,
-  roleLogin: { acceptsLoginKey },
+  grantStatements: () => [],
+  roleLogin: { openRoleSession, acceptsLoginKey },
 }
 
 async function openSession(route: DataSourceRoute, options: OpenOptions): Promise<EngineSession> {
+  const session = await openRoleSession(route, options)
+  const notYet = () => {
+    throw new PosternError('FEATURE_NOT_SUPPORTED', 'not there yet')
+  }
+  return {
+    serverVersion: session.serverVersion,
+    async ping() {},
+    async checkPrivileges() {
+      const { systemIdentifier, missingPrivileges } = await session.checkPrivileges()
+      return {
+        user: route.username,
+        privileges: [],
+        missingPrivileges,
+        warnings: [],
+        seenAddress: null,
+        systemIdentifier,
+        replicaLagSeconds: null,
+      }
+    },
+    listDatabases: notYet,
+    describe: notYet,
+    query: notYet,
+    close: () => session.close(),
+  }
+}
+
+async function openRoleSession(route: DataSourceRoute, options: Omit<OpenOptions, 'purpose'>): Promise<RoleSession> {
   const client = await openPostgresClient(route, options)
   const inDatabase: InDatabase = async (database, work) => {
     const { onStage: _, ...quietly } = options

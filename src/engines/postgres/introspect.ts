@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { PosternError } from '../../base/errors.ts'
-import type { PrivilegeReport } from '../engine.ts'
+import type { RoleSession } from '../engine.ts'
 import { withPostgresErrors } from './errors.ts'
 
 /** SCRAM-SHA-256 came with version 10. */
@@ -16,7 +16,7 @@ export async function readServerVersion(client: pg.Client): Promise<string> {
  * What Postern must be allowed on the server before it can bind Postgres roles there.
  * @throws PosternError UPSTREAM_PERMISSION with the GRANT to run, INVALID_ARGUMENT for a standby or a server that is too old
  */
-export async function checkPostgresPrivileges(client: pg.Client): Promise<PrivilegeReport> {
+export async function checkPostgresPrivileges(client: pg.Client): ReturnType<RoleSession['checkPrivileges']> {
   const { rows } = await withPostgresErrors(
     client.query<{ version: number; standby: boolean; name: string; create_role: boolean; create_db: boolean }>(
       `select current_setting('server_version_num')::int as version, pg_is_in_recovery() as standby, r.rolname as name,

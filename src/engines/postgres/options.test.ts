@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import type { DataSourceRoute } from '../../dialer/data-source-route.ts'
+import { PLAIN_ROUTE, type DataSourceRoute } from '../../dialer/data-source-route.ts'
 import { checkPostgresRoute } from './options.ts'
 
 const route: DataSourceRoute = {
+  ...PLAIN_ROUTE,
   engine: 'postgres',
   host: 'db.example.test',
   port: 5432,

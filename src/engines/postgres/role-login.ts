@@ -22,7 +22,7 @@ const INVALID_PASSWORD = '28P01'
  * @throws PosternError UPSTREAM_* when that cannot be found out
  */
 export const acceptsLoginKey: RoleLoginCapability['acceptsLoginKey'] = async (route, loginKey, options) => {
-  const socket = await dial(route, { ...options.dialer, timeoutMs: options.timeoutMs })
+  const socket = await dial(route, { ...options.dialer, secrets: options.secrets, timeoutMs: options.timeoutMs })
   try {
     return await withDeadline(
       tryLogin(socket, route, loginKey),

@@ -10,7 +10,6 @@ import { dataSourcePasswordContext, routeOf } from '../../access/data-source-pas
 import { type InstanceId, newNumericId, newUuid, type PrincipalId, type WorkspaceId } from '../../base/ids.ts'
 import { MasterKey } from '../../crypto/master-key.ts'
 import { open } from '../../crypto/seal.ts'
-import { AddressRules } from '../../dialer/address-rules.ts'
 import { provisionCreatorRole } from '../../instances/provision-creator-role.ts'
 import { currentUserName } from '../../postgres-server/os-user.ts'
 import { claimSocketRoot } from '../../postgres-server/socket-folder.ts'
@@ -21,7 +20,7 @@ import { assignWorkspaceRole, insertUser } from '../../store/principals.ts'
 import type { Store } from '../../store/store.ts'
 import { insertWorkspace } from '../../store/workspaces.ts'
 import { createLogger } from '../../telemetry/logger.ts'
-import { bunTransport } from '../../transport/bun/bun-transport.ts'
+import { testDialer } from '../../../test/support/test-dialer.ts'
 import { ManagedInstances } from './managed-instances.ts'
 
 const creatorName = 'creator@postern.test'
@@ -58,7 +57,7 @@ afterEach(async () => {
 }, 60_000)
 
 function newNode(): ManagedInstances {
-  const dialer = { transport: bunTransport, addressRules: AddressRules.create() }
+  const dialer = testDialer()
   return new ManagedInstances({
     store,
     masterKey,

@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander'
-import { TlsMode } from '../../../contract/instances.ts'
+import { TlsMode } from '../../../contract/tls-mode.ts'
 import { wholeNumber } from '../../option-values.ts'
 import { readTextFile } from '../../read-secret.ts'
 

@@ -5,8 +5,13 @@ import { showJson } from '../../output.ts'
 import { printable } from '../../printable.ts'
 
 const stageTitles = {
+  secret: 'secret',
   name: 'host name resolves',
   tcp: 'port answers',
+  ssh_handshake: 'SSH',
+  ssh_host_key: 'SSH host key',
+  ssh_login: 'SSH login',
+  ssh_forward: 'SSH forward',
   tls: 'TLS',
   login: 'login',
   version: 'server version',
