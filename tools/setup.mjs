@@ -27,7 +27,7 @@ const systemTools = {
   },
   mariadbd: { debianPackage: 'mariadb-server', probe: ['/usr/sbin/mariadbd', '--version'] },
   sshd: { debianPackage: 'openssh-server', probe: ['test', '-x', '/usr/sbin/sshd'] },
-  'clickhouse-server': { debianPackage: 'clickhouse-server', probe: ['/usr/sbin/clickhouse-server', '--version'] },
+  'clickhouse-server': { debianPackage: 'clickhouse-server', probe: ['test', '-x', '/usr/sbin/clickhouse-server'] },
   openssl: { debianPackage: 'openssl', probe: ['openssl', 'version'] },
   javac: { debianPackage: 'default-jdk-headless', probe: ['javac', '--version'] },
   jdbc: { debianPackage: 'libpostgresql-jdbc-java', probe: ['test', '-f', '/usr/share/java/postgresql.jar'] },

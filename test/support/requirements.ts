@@ -19,7 +19,7 @@ const probes = {
   openssl: ['openssl', 'version'],
   mariadbd: ['/usr/sbin/mariadbd', '--version'],
   sshd: ['test', '-x', '/usr/sbin/sshd'],
-  'clickhouse-server': ['/usr/sbin/clickhouse-server', '--version'],
+  'clickhouse-server': ['test', '-x', '/usr/sbin/clickhouse-server'],
   javac: ['javac', '--version'],
   jdbc: ['test', '-f', JDBC_DRIVER],
   'systemd-analyze': ['systemd-analyze', '--version'],
