@@ -62,6 +62,13 @@ async function readConfig(flags: readonly string[], opensNothing = false): Promi
   return parseConfig({ argv: flags, environment, cwd: process.cwd(), opensNothing }).config
 }
 
+const EXIT_GRACE_MS = 1_000
+
+/** A socket whose server hangs keeps nobody running whose work is done. Children of `serve` go on when they have started. */
+function endSoon(command: ServerCommand): void {
+  if (command !== 'control' && command !== 'gateway') setTimeout(() => process.exit(), EXIT_GRACE_MS).unref()
+}
+
 const [command, ...flags] = argv
 try {
   if (isServerCommand(command)) await runServer(command, flags)
@@ -69,3 +76,4 @@ try {
 } catch (thrown) {
   process.exitCode = reportFailure(thrown, environment, terminal)
 }
+if (isServerCommand(command)) endSoon(command)

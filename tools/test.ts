@@ -38,7 +38,7 @@ const suites: readonly Suite[] = [
   { name: 'regress', timeoutMs: 5 * 60_000 },
   { name: 'journeys', timeoutMs: 8 * 60_000 },
   { name: 'acceptance', timeoutMs: 5 * 60_000 },
-  { name: 'faults', timeoutMs: 5 * 60_000 },
+  { name: 'faults', timeoutMs: 10 * 60_000 },
 ]
 const everythingRequired = process.env['CI'] === 'true' || process.env['POSTERN_REQUIRE_ALL'] === '1'
 

@@ -35,8 +35,8 @@ export interface Gateway {
   setTlsIdentity(identity: TlsIdentity): void
   /** A cancellation that another worker was asked for; nothing happens when the session is not ours. */
   cancelHere(fingerprint: string): Promise<void>
-  /** Stops listening at once, then waits for the sessions to end, at most so long, and ends the rest. */
-  drain(timeoutMs: number): Promise<void>
+  /** Stops listening at once, then waits for the sessions to end, at most so long or until `hurried`, and ends the rest. */
+  drain(timeoutMs: number, hurried?: AbortSignal): Promise<void>
 }
 
 /**
@@ -133,9 +133,9 @@ export async function startGateway(deps: GatewayDependencies): Promise<Gateway> 
     async cancelHere(fingerprint) {
       await cancelHere(fingerprint).catch((thrown: unknown) => logger.warn({ err: thrown }, 'a cancel request failed'))
     },
-    async drain(timeoutMs) {
+    async drain(timeoutMs, hurried) {
       listener.stop()
-      await sessions.drain(timeoutMs, adminShutdown)
+      await sessions.drain(timeoutMs, adminShutdown, hurried)
     },
   }
 }

@@ -39,21 +39,24 @@ export class Sessions {
   /**
    * Lets open sessions end by themselves, and ends the rest when the time is over.
    * @param lastWords what the client of such a session reads
+   * @param hurried ends the waiting when it is aborted
    */
-  async drain(timeoutMs: number, lastWords: Uint8Array): Promise<void> {
+  async drain(timeoutMs: number, lastWords: Uint8Array, hurried?: AbortSignal): Promise<void> {
     this.#draining = true
-    await this.#empty(timeoutMs)
+    await this.#empty(timeoutMs, hurried)
     for (const relay of this.#open) relay.terminate(lastWords)
     await this.#empty(1000)
   }
 
-  async #empty(timeoutMs: number): Promise<void> {
-    if (this.#open.size === 0) return
-    let timer: ReturnType<typeof setTimeout> | undefined
-    await new Promise<void>((resolve) => {
-      this.#onEmpty = resolve
-      timer = setTimeout(resolve, timeoutMs)
-    })
+  async #empty(timeoutMs: number, hurried?: AbortSignal): Promise<void> {
+    if (this.#open.size === 0 || hurried?.aborted) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#onEmpty = resolve
+    const timer = setTimeout(resolve, timeoutMs)
+    const onHurry = (): void => resolve()
+    hurried?.addEventListener('abort', onHurry)
+    await promise
+    hurried?.removeEventListener('abort', onHurry)
     clearTimeout(timer)
     this.#onEmpty = undefined
   }

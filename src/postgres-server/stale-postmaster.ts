@@ -1,74 +1,59 @@
-import { type BigIntStats, existsSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
-import { basename, join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { PosternError } from '../base/errors.ts'
+import { type EndStep, ServerProcesses } from './server-processes.ts'
 
-const STOP_STEPS = [
+/** SIGQUIT makes a server kill what hangs of it after 5 seconds, which is better than that we do. */
+const STOP_STEPS: readonly EndStep[] = [
   { signal: 'SIGINT', waitMs: 10_000 },
-  { signal: 'SIGQUIT', waitMs: 5_000 },
-  { signal: 'SIGKILL', waitMs: 5_000 },
-] as const
+  { signal: 'SIGQUIT', waitMs: 6_000 },
+  { signal: 'SIGKILL', waitMs: 2_000 },
+]
+const ORPHAN_STEPS: readonly EndStep[] = [
+  { signal: 'SIGQUIT', waitMs: 1_000 },
+  { signal: 'SIGKILL', waitMs: 2_000 },
+]
 
 /**
  * Ends a server that still runs in this data folder because its supervisor was killed, and removes its pid file. Never ends
- * a process that merely got the same pid: a server's working directory is its data folder, and that is checked.
+ * a process that merely got the same pid.
  * @throws PosternError LOCAL_POSTGRES_FAILED when it cannot be ended
  */
 export async function clearStalePostmaster(data: string): Promise<void> {
   const pidFile = join(data, 'postmaster.pid')
   if (!existsSync(pidFile)) return
-  const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0])
-  const folder = statSync(data, { bigint: true })
-  if (Number.isInteger(pid) && pid > 1 && runsIn(pid, folder)) await stop([pid], folder)
-  // A killed postmaster can leave backends behind; they hold its shared memory, and Postgres would refuse to start.
-  const orphans = everyProcess().filter((candidate) => isPostgres(candidate) && runsIn(candidate, folder))
-  if (orphans.length > 0) await stop(orphans, folder)
+  const processes = new ServerProcesses(data)
+  const server = postmasterOf(data)
+  if (server !== undefined) await end(processes, [server], STOP_STEPS)
+  await endOrphans(processes)
   rmSync(pidFile, { force: true })
 }
 
-async function stop(pids: readonly number[], folder: BigIntStats): Promise<void> {
-  for (const { signal, waitMs } of STOP_STEPS) {
-    for (const pid of pids) if (runsIn(pid, folder)) send(pid, signal)
-    const deadline = Date.now() + waitMs
-    while (Date.now() < deadline) {
-      if (!pids.some((pid) => runsIn(pid, folder))) return
-      await sleep(20)
-    }
-  }
+/**
+ * Ends what a server left behind that was killed: backends that hang hold its shared memory, and Postgres would refuse to
+ * start. Does nothing while a server runs there.
+ * @throws PosternError LOCAL_POSTGRES_FAILED when they cannot be ended
+ */
+export async function clearOrphans(data: string): Promise<void> {
+  if (existsSync(data) && postmasterOf(data) === undefined) await endOrphans(new ServerProcesses(data))
+}
+
+function postmasterOf(data: string): number | undefined {
+  const pidFile = join(data, 'postmaster.pid')
+  if (!existsSync(pidFile)) return undefined
+  const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0])
+  return Number.isInteger(pid) && pid > 1 && new ServerProcesses(data).worksHere(pid) ? pid : undefined
+}
+
+async function endOrphans(processes: ServerProcesses): Promise<void> {
+  const orphans = processes.all()
+  if (orphans.length > 0) await end(processes, orphans, ORPHAN_STEPS)
+}
+
+async function end(processes: ServerProcesses, pids: readonly number[], steps: readonly EndStep[]): Promise<void> {
+  if (await processes.end(pids, steps)) return
   throw new PosternError(
     'LOCAL_POSTGRES_FAILED',
     `A Postgres server (pid ${pids[0]}) still runs in this data folder and cannot be ended.`,
   )
-}
-
-function runsIn(pid: number, folder: BigIntStats): boolean {
-  try {
-    const cwd = statSync(`/proc/${pid}/cwd`, { bigint: true })
-    return cwd.dev === folder.dev && cwd.ino === folder.ino
-  } catch {
-    // Gone, or not ours to look at: in both cases not our server. Without /proc Postgres' own check of the pid file decides.
-    return false
-  }
-}
-
-function everyProcess(): number[] {
-  if (!existsSync('/proc/self')) return []
-  return readdirSync('/proc').map(Number).filter(Number.isInteger)
-}
-
-function isPostgres(pid: number): boolean {
-  try {
-    return basename(readlinkSync(`/proc/${pid}/exe`)).startsWith('postgres')
-  } catch {
-    return false
-  }
-}
-
-function send(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal)
-  } catch (error) {
-    // It ended by itself.
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-  }
 }

@@ -11,7 +11,7 @@ import { writeServerConfiguration } from './configuration.ts'
 import { initCluster } from './init-cluster.ts'
 import type { OsUser } from './os-user.ts'
 import { ServerLog } from './server-log.ts'
-import { clearStalePostmaster } from './stale-postmaster.ts'
+import { clearOrphans, clearStalePostmaster } from './stale-postmaster.ts'
 
 export interface LocalPostgresOptions {
   /** The cluster's home, made if missing; see cluster-folder.ts for what is in it. */
@@ -29,6 +29,8 @@ export interface LocalPostgresOptions {
   readonly ident?: readonly string[]
   /** false trades crash safety for speed, for throw-away clusters. Default true. */
   readonly durable?: boolean
+  /** Ends a start that is under way; a recovery after a crash may take any time. A server that accepts connections is left alone. */
+  readonly signal?: AbortSignal
 }
 
 export interface PostgresExit {
@@ -49,7 +51,10 @@ export interface RunningPostgres {
   readonly serverVersion: string
   /** Settles when the server is gone, whether asked to or not. */
   readonly exited: Promise<PostgresExit>
-  /** Fast shutdown (sessions are ended, nothing is lost); immediate once `limitMs` has passed. Idempotent. */
+  /**
+   * Fast shutdown (sessions are ended, nothing is lost); immediate once `limitMs` has passed (default 10 seconds), and what
+   * hangs then is killed. Resolves at most 11 seconds after that, with every process of the server gone. Idempotent.
+   */
   stop(limitMs?: number): Promise<void>
 }
 
@@ -57,19 +62,24 @@ const PORT = 5432
 /** Longer silence than this after the start is a failure; recovery after a crash answers 57P03 and may take any time. */
 const SILENCE_LIMIT_MS = 60_000
 const STOP_LIMIT_MS = 10_000
+/** The server itself kills what hangs of it 5 seconds after SIGQUIT. */
+const IMMEDIATE_LIMIT_MS = 6_000
+const KILL_LIMIT_MS = 2_000
 
 /**
  * Starts the Postgres server of a cluster folder and makes the cluster first if there is none. Ready means: a session was
  * opened. A server that a killed supervisor left running there is ended before, so there are never two.
- * @throws PosternError LOCAL_POSTGRES_FAILED (its log is named) | DATA_FOLDER_UNUSABLE
+ * @throws PosternError LOCAL_POSTGRES_FAILED (its log is named) | DATA_FOLDER_UNUSABLE; the reason of `signal`
  */
 export async function startLocalPostgres(options: LocalPostgresOptions): Promise<RunningPostgres> {
-  const { osUser: user, superuserName, socketFolder, durable = true } = options
+  const { osUser: user, superuserName, socketFolder, durable = true, signal } = options
+  signal?.throwIfAborted()
   const binaries = findBinaries(user)
   const folder = openClusterFolder(options.folder, user)
   const password = superuserPassword(folder)
   await initCluster(folder, binaries, user, { superuserName, superuserPassword: password, durable })
   await clearStalePostmaster(folder.data)
+  signal?.throwIfAborted()
   const configuration = writeServerConfiguration(folder, user, {
     settings: options.settings ?? {},
     hba: options.hba ?? ['local all all scram-sha-256'],
@@ -80,12 +90,12 @@ export async function startLocalPostgres(options: LocalPostgresOptions): Promise
   const log = new ServerLog(folder.log)
   const child = spawnServer(binaries.postgres, folder.data, configuration, user, log)
   const exited = new Promise<PostgresExit>((resolve) => {
-    child.on('exit', (code, signal) => resolve({ code, signal }))
+    child.on('exit', (code, endedBy) => resolve({ code, signal: endedBy }))
     child.on('error', () => resolve({ code: null, signal: null }))
   })
-  const stop = onceOnly((limitMs: number) => stopServer(child, exited, limitMs))
+  const stop = onceOnly((limitMs: number) => stopServer(child, exited, folder.data, limitMs))
   try {
-    const facts = await waitUntilReady(options, password, exited)
+    const facts = await unlessAborted(signal, waitUntilReady(options, password, exited))
     return {
       socketFolder,
       port: PORT,
@@ -98,6 +108,7 @@ export async function startLocalPostgres(options: LocalPostgresOptions): Promise
     }
   } catch (cause) {
     await stop(STOP_LIMIT_MS)
+    signal?.throwIfAborted()
     throw new PosternError('LOCAL_POSTGRES_FAILED', `Postgres in ${options.folder} did not start.`, {
       hint: `Its log is ${folder.log}; the last lines are: ${tail(folder.log)}`,
       cause,
@@ -170,20 +181,43 @@ async function waitUntilReady(
 const CANNOT_CONNECT_NOW = '57P03'
 const NOT_YET = new Set(['ENOENT', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE'])
 
-async function stopServer(child: ChildProcess, exited: Promise<PostgresExit>, limitMs: number): Promise<void> {
+async function stopServer(
+  child: ChildProcess,
+  exited: Promise<PostgresExit>,
+  data: string,
+  limitMs: number,
+): Promise<void> {
   const steps = [
     { signal: 'SIGINT', waitMs: limitMs },
-    { signal: 'SIGQUIT', waitMs: 5_000 },
-    { signal: 'SIGKILL', waitMs: 5_000 },
+    { signal: 'SIGQUIT', waitMs: IMMEDIATE_LIMIT_MS },
+    { signal: 'SIGKILL', waitMs: KILL_LIMIT_MS },
   ] as const
   for (const { signal, waitMs } of steps) {
-    if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
+    if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) break
     child.kill(signal)
     const timer = new AbortController()
     const late = sleep(waitMs, 'late', { signal: timer.signal }).catch(() => 'ended')
     const outcome = await Promise.race([exited, late])
     timer.abort()
-    if (outcome !== 'late') return
+    if (outcome !== 'late') break
+  }
+  await clearOrphans(data)
+  // A process of the server that could not be ended holds the other end, and would keep ours from ending as well.
+  child.stdout?.destroy()
+  child.stderr?.destroy()
+}
+
+/** The work goes on; here it ends with the server that it waits for. */
+async function unlessAborted<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
+  if (!signal) return work
+  signal.throwIfAborted()
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = (): void => aborted.reject(signal.reason)
+  signal.addEventListener('abort', onAbort)
+  try {
+    return await Promise.race([work, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
   }
 }
 

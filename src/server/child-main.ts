@@ -6,14 +6,17 @@ import type { ChildBootstrap, MessageFromChild, MessageToChild } from './child-m
 /** A role that accepts connections. */
 export interface RunningRole {
   readonly port: number
-  /** Stops accepting at once; resolves when the open work is done or the time is over. */
-  drain(timeoutMs: number): Promise<void>
+  /**
+   * Stops accepting at once; resolves when the open work is done or the time is over.
+   * @param hurried aborted when the time is over earlier than was said
+   */
+  drain(timeoutMs: number, hurried: AbortSignal): Promise<void>
   setTlsIdentity?(identity: TlsIdentity): void
   setGatewayCa?(pem: string): void
 }
 
-/** After draining, time for closing files and sessions before the process ends regardless. */
-const GRACE_MS = 2_000
+/** After draining, time for closing files and sessions before the process ends regardless; the supervisor kills it a second later. */
+const GRACE_MS = 4_000
 
 /**
  * The life of a child process: waits for its bootstrap, starts its role, answers `ready`, and drains when the supervisor
@@ -28,14 +31,18 @@ export async function runChild(start: (bootstrap: ChildBootstrap) => Promise<Run
   }
   const bootstrap = await nextBootstrap()
   let role: RunningRole | undefined
-  let ending = false
+  let endsAt = Infinity
+  const hurried = new AbortController()
+  const exit = (): never => process.exit(0)
+  /** Called again, it can only bring the end nearer. */
   const end = (timeoutMs: number): void => {
-    if (ending) return
-    ending = true
-    const exit = (): never => process.exit(0)
+    const isEnding = endsAt < Infinity
+    if (Date.now() + timeoutMs >= endsAt) return
+    endsAt = Date.now() + timeoutMs
     setTimeout(exit, timeoutMs + GRACE_MS)
     if (!role) return exit()
-    role.drain(timeoutMs).then(exit, exit)
+    if (!isEnding) role.drain(timeoutMs, hurried.signal).then(exit, exit)
+    else setTimeout(() => hurried.abort(), timeoutMs)
   }
   const defaultDrainMs = bootstrap.config.drainTimeoutSeconds * 1000
   process.on('disconnect', () => end(defaultDrainMs))
@@ -61,7 +68,7 @@ export async function runChild(start: (bootstrap: ChildBootstrap) => Promise<Run
     setTimeout(() => process.exit(1), 100)
     return
   }
-  if (ending) return
+  if (endsAt < Infinity) return
   send({ type: 'ready', port: role.port })
 }
 

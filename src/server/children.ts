@@ -82,12 +82,9 @@ export class Children {
     }
   }
 
-  async stop(drainMs: number): Promise<void> {
-    await Promise.all([...this.#all].map((child) => child.stop(drainMs)))
-  }
-
-  kill(): void {
-    for (const child of this.#all) child.kill()
+  /** @param hurried ends the draining when it is aborted */
+  async stop(drainMs: number, hurried?: AbortSignal): Promise<void> {
+    await Promise.all([...this.#all].map((child) => child.stop(drainMs, hurried)))
   }
 
   async #startControl(): Promise<number> {

@@ -22,6 +22,8 @@ interface MetadataOptions {
   /** Who may reach its socket besides. */
   readonly reader: OsUser | undefined
   readonly logger: Logger
+  /** Ends a start that is under way. */
+  readonly signal?: AbortSignal
 }
 
 /** Bootstrap superuser of the metadata cluster; its password lies in the cluster's home (0600). */
@@ -35,12 +37,13 @@ const LONGEST_RESTART_MS = 10_000
 /**
  * Starts the metadata Postgres, and starts it again whenever it ends unasked. The processes of Postern use a user without
  * superuser rights, whose password is new at every start and never lies in a file.
- * @throws PosternError LOCAL_POSTGRES_FAILED | DATA_FOLDER_UNUSABLE
+ * @throws PosternError LOCAL_POSTGRES_FAILED | DATA_FOLDER_UNUSABLE; the reason of `signal`
  */
 export async function startMetadataStore(options: MetadataOptions): Promise<MetadataStore> {
   const socketFolder = claimSocketFolder(options.socketRoot, 'meta', options.osUser, options.reader)
-  const start = (): Promise<RunningPostgres> =>
+  const start = (signal: AbortSignal | undefined): Promise<RunningPostgres> =>
     startLocalPostgres({
+      signal,
       folder: options.home,
       socketFolder,
       osUser: options.osUser,
@@ -48,24 +51,30 @@ export async function startMetadataStore(options: MetadataOptions): Promise<Meta
       hba: [`local all ${SUPERUSER} scram-sha-256`, `local ${DATABASE} ${OWNER} scram-sha-256`],
       settings: { max_connections: 200 },
     })
-  let server = await start()
+  let server = await start(options.signal)
   const password = new Secret(randomBytes(32).toString('base64url'))
-  await makeOwnDatabase(server, password)
-  let stopping = false
+  try {
+    await makeOwnDatabase(server, password)
+  } catch (error) {
+    await server.stop()
+    throw error
+  }
+  const stopping = new AbortController()
   const supervision = keepRunning()
 
   async function keepRunning(): Promise<void> {
     for (let pauseMs = FIRST_RESTART_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_RESTART_MS)) {
       const exit = await server.exited
-      if (stopping) return
+      if (stopping.signal.aborted) return
       options.logger.error({ exit, restartInMs: pauseMs }, 'the metadata Postgres ended; it will be started again')
-      await sleep(pauseMs)
-      if (stopping) return
+      await sleep(pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined)
+      if (stopping.signal.aborted) return
       try {
-        server = await start()
+        server = await start(stopping.signal)
         pauseMs = FIRST_RESTART_MS / 2
-        if (stopping) await server.stop()
+        if (stopping.signal.aborted) await server.stop()
       } catch (error) {
+        if (stopping.signal.aborted) return
         options.logger.error({ err: error }, 'the metadata Postgres did not start')
       }
     }
@@ -77,9 +86,8 @@ export async function startMetadataStore(options: MetadataOptions): Promise<Meta
       `postgresql://${OWNER}:${password.reveal()}@localhost/${DATABASE}?host=${host}&port=${server.port}`,
     ),
     async stop() {
-      stopping = true
-      await server.stop()
-      await supervision
+      stopping.abort()
+      await Promise.all([server.stop(), supervision])
     },
   }
 }

@@ -65,8 +65,8 @@ async function startWorker(bootstrap: ChildBootstrap): Promise<RunningRole> {
   return {
     port: worker.port,
     setTlsIdentity: (identity) => worker.setTlsIdentity(identity),
-    async drain(timeoutMs) {
-      await worker.drain(timeoutMs)
+    async drain(timeoutMs, hurried) {
+      await worker.drain(timeoutMs, hurried)
       // Before anything that a store which hangs could hold up: these records are of what has already happened.
       await audit.close()
       await stopListening()

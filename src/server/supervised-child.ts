@@ -21,6 +21,8 @@ const FIRST_RESTART_MS = 200
 const LONGEST_RESTART_MS = 10_000
 /** A child that lived this long had a good start: the next crash is the first again. */
 const STABLE_MS = 30_000
+/** After the draining, until a child is killed. */
+const END_LIMIT_MS = 5_000
 
 /**
  * One child process of the supervisor.
@@ -60,22 +62,29 @@ export class SupervisedChild {
     if (this.#process?.connected) this.#process.send(message)
   }
 
-  /** Drains the child and waits for its end; kills it when `timeoutMs` and a little more have passed. */
-  async stop(timeoutMs: number): Promise<void> {
+  /**
+   * Drains the child and waits for its end; kills it when `timeoutMs` and 5 seconds have passed.
+   * @param hurried aborted when the draining is to end at once
+   */
+  async stop(timeoutMs: number, hurried?: AbortSignal): Promise<void> {
     this.#stopping = true
     clearTimeout(this.#timer)
     const child = this.#process
     if (!child || hasEnded(child)) return
     const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
     if (!this.#isReady) child.kill('SIGKILL')
-    this.send({ type: 'drain', timeoutMs })
-    const killer = setTimeout(() => child.kill('SIGKILL'), timeoutMs + 5_000)
+    let killer: ReturnType<typeof setTimeout> | undefined
+    const drain = (drainMs: number): void => {
+      this.send({ type: 'drain', timeoutMs: drainMs })
+      clearTimeout(killer)
+      killer = setTimeout(() => child.kill('SIGKILL'), drainMs + END_LIMIT_MS)
+    }
+    const onHurry = (): void => drain(0)
+    hurried?.addEventListener('abort', onHurry)
+    drain(hurried?.aborted ? 0 : timeoutMs)
     await ended
+    hurried?.removeEventListener('abort', onHurry)
     clearTimeout(killer)
-  }
-
-  kill(): void {
-    this.#process?.kill('SIGKILL')
   }
 
   #spawn(): Promise<number> {

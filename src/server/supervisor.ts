@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { systemClock } from '../base/clock.ts'
 import type { Secret } from '../base/secret.ts'
 import type { Config } from '../config/parse-config.ts'
@@ -26,16 +27,19 @@ import { type SystemUsers, systemUsers } from './system-users.ts'
 /** Everything of this node, running. */
 export interface RunningNode {
   readonly facts: ReadyFacts
-  /** Drains requests and sessions for at most `drainMs`, then stops managed instances, and the metadata Postgres last. */
-  stop(drainMs: number): Promise<void>
-  /** Ends what is still being drained. */
-  cutShort(): void
+  /**
+   * Drains requests and sessions for at most `drainMs` (or until `hurried`), then stops managed instances, and the metadata
+   * Postgres last. Each step has a limit, whatever hangs: together 45 seconds beside the draining.
+   */
+  stop(drainMs: number, hurried: AbortSignal): Promise<void>
 }
 
 interface SupervisorOptions {
   readonly logger: Logger
   /** Where the children print: file descriptor. */
   readonly output: number
+  /** Ends a start that is under way. */
+  readonly signal: AbortSignal
 }
 
 /** What the steps of a start share. */
@@ -50,11 +54,14 @@ interface Node extends SupervisorOptions {
 
 /** Managed instances that take longer than this to start, such as those that recover from a crash, go on in the background. */
 const MANAGED_PATIENCE_MS = 5_000
+/** A Postgres server of ours needs at most 19 seconds to its end; the store of a keeper that is at work may hang meanwhile. */
+const SERVER_LIMIT_MS = 20_000
+const LIMIT_MS = 2_000
 
 /**
  * Starts everything of this node: lock, ports, metadata, schema, master key, first workspace, certificate, children and managed
- * instances. When a step fails, what was started before it is stopped again.
- * @throws PosternError that says what to do about it
+ * instances. When a step fails, or the signal comes, what was started before it is stopped again.
+ * @throws PosternError that says what to do about it; the reason of the signal
  */
 export async function startNode(config: Config, options: SupervisorOptions): Promise<RunningNode> {
   const { logger } = options
@@ -62,24 +69,23 @@ export async function startNode(config: Config, options: SupervisorOptions): Pro
   let children: Children | undefined
   try {
     const folder = openDataFolder(config.dataDir)
-    closers.add('lock', await lockDataFolder(folder.lockFile, folder.path))
+    closers.add('lock', LIMIT_MS, await lockDataFolder(folder.lockFile, folder.path))
     // Not before the lock: the file may be that of a Postern that runs.
     if (config.readyFile !== undefined) clearReadyFile(config.readyFile)
     const users = await systemUsers((line) => logger.info(line))
     const socketRoot = claimSocketRoot(folder.nodeId, config.socketDir)
-    closers.add('socket folder', () => rmSync(socketRoot, { recursive: true, force: true }))
+    closers.add('socket folder', LIMIT_MS, () => rmSync(socketRoot, { recursive: true, force: true }))
     const node: Node = { ...options, config, folder, users, socketRoot, closers }
     // They load their code while the metadata Postgres starts.
     children = await Children.begin(node)
-    const facts = await startParts(node, children)
+    const facts = await unlessAsked(node, children, startParts(node, children))
     const running = children
     return {
       facts,
-      async stop(drainMs) {
-        await running.stop(drainMs)
+      async stop(drainMs, hurried) {
+        await running.stop(drainMs, hurried)
         await closers.closeAll()
       },
-      cutShort: () => running.kill(),
     }
   } catch (error) {
     await children?.stop(0)
@@ -88,18 +94,36 @@ export async function startNode(config: Config, options: SupervisorOptions): Pro
   }
 }
 
+/** A step that is under way may still start something: it is waited for, so that this is stopped as well. */
+async function unlessAsked<T>({ signal }: Node, children: Children, starting: Promise<T>): Promise<T> {
+  const asked = Promise.withResolvers<'asked'>()
+  const onAsked = (): void => asked.resolve('asked')
+  signal.addEventListener('abort', onAsked)
+  if (signal.aborted) onAsked()
+  try {
+    if ((await Promise.race([starting, asked.promise])) === 'asked') {
+      await children.stop(0)
+      await Promise.race([starting, sleep(SERVER_LIMIT_MS, undefined, { ref: false })])
+      throw signal.reason
+    }
+    return await starting
+  } finally {
+    signal.removeEventListener('abort', onAsked)
+  }
+}
+
 async function startParts(node: Node, children: Children): Promise<ReadyFacts> {
   const { config, folder, closers, logger } = node
   const storeUrl = config.storeUrl ?? (await startOwnMetadata(node))
   const store = await openStore({ url: storeUrl, poolSize: 4, applicationName: 'postern supervisor' })
-  closers.add('store', () => store.close())
+  closers.add('store', 2 * LIMIT_MS, () => store.close())
   await migrate(store)
   const masterKey = await obtainMasterKey(store, config.masterKey, folder.masterKeyFile)
   await bootstrapFirstWorkspace(node, store, masterKey)
   const identity = await GatewayIdentity.load({ store, masterKey, config, caFile: folder.caFile })
-  closers.add('certificate', () => identity.close())
+  closers.add('certificate', LIMIT_MS, () => identity.close())
   const managed = managedInstances(node, store, masterKey)
-  closers.add('managed instances', () => managed.close())
+  closers.add('managed instances', SERVER_LIMIT_MS, () => managed.close())
   const [ports] = await Promise.all([
     children.ready({ storeUrl, masterKey: masterKey.export(), tls: () => identity.current }),
     managed.start(MANAGED_PATIENCE_MS),
@@ -111,15 +135,16 @@ async function startParts(node: Node, children: Children): Promise<ReadyFacts> {
   return readyFacts(config, ports, folder)
 }
 
-async function startOwnMetadata({ folder, users, socketRoot, logger, closers }: Node): Promise<Secret> {
+async function startOwnMetadata({ folder, users, socketRoot, logger, closers, signal }: Node): Promise<Secret> {
   const metadata = await startMetadataStore({
     home: folder.metadata,
     socketRoot,
     osUser: users.metadata,
     reader: users.own,
     logger,
+    signal,
   })
-  closers.add('metadata Postgres', () => metadata.stop())
+  closers.add('metadata Postgres', SERVER_LIMIT_MS, () => metadata.stop())
   return metadata.url
 }
 

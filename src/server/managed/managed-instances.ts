@@ -40,7 +40,7 @@ export class ManagedInstances {
     this.#closed = true
     clearInterval(this.#poll)
     await this.#stopListening?.()
-    await this.#reading
+    // A reading that is under way sees that it came too late: its store may hang.
     await Promise.all([...this.#keepers.values()].map((keeper) => keeper.close()))
   }
 

@@ -55,8 +55,10 @@ export class ManagedKeeper {
   readonly #logger: Logger
   #row: NodeInstanceRow
   #server: RunningPostgres | undefined
+  /** One that accepts connections and is not provisioned yet. */
+  #newServer: RunningPostgres | undefined
   #work: Promise<void> | undefined
-  #closing = false
+  readonly #closing = new AbortController()
   #failures = 0
   #notBefore = 0
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -78,16 +80,22 @@ export class ManagedKeeper {
     await this.#work
   }
 
-  /** Stops the server and does nothing more; the desired state stays, for the next start. */
+  /**
+   * Stops the server, or the start of one, and does nothing more; the desired state stays, for the next start. Work that is
+   * under way ends with its server, or finds out that it came too late: it may wait for a store that hangs.
+   */
   async close(): Promise<void> {
-    this.#closing = true
+    this.#closing.abort()
     clearTimeout(this.#timer)
-    await this.#work
-    await this.#server?.stop()
+    await Promise.all([this.#server?.stop(), this.#newServer?.stop(), this.#work])
+  }
+
+  get #isClosing(): boolean {
+    return this.#closing.signal.aborted
   }
 
   #wake(): void {
-    if (this.#closing) return
+    if (this.#isClosing) return
     this.#work ??= this.#reachDesired()
       .catch((error: unknown) => this.#onFailure(error))
       .finally(() => {
@@ -107,7 +115,7 @@ export class ManagedKeeper {
       if (desired === 'running') await this.#keepRunning()
       else if (desired === 'stopped') await this.#keepStopped()
       else await this.#remove()
-      if (this.#closing || this.#row.desired === desired) return
+      if (this.#isClosing || this.#row.desired === desired) return
     }
   }
 
@@ -124,14 +132,18 @@ export class ManagedKeeper {
     }
     if (this.#failures < FAILURES_UNTIL_FAILED) await this.#observe({ state: 'STARTING', stateReason: null })
     const server = await this.#startServer()
+    this.#newServer = server
     try {
       await this.#provision(server)
       await this.#observeAvailable(server)
     } catch (error) {
       await server.stop()
       throw error
+    } finally {
+      this.#newServer = undefined
     }
     this.#server = server
+    if (this.#isClosing) return server.stop()
     const startedAt = Date.now()
     this.#logger.info({ serverVersion: server.serverVersion }, 'managed instance is running')
     void server.exited.then((exit) => this.#onExit(server, startedAt, exit))
@@ -178,6 +190,7 @@ export class ManagedKeeper {
       hba: managedHba(),
       ident: managedIdent(gatewayUserName),
       settings: managedSettings(),
+      signal: this.#closing.signal,
     })
   }
 
@@ -203,7 +216,7 @@ export class ManagedKeeper {
   }
 
   async #onExit(server: RunningPostgres, startedAt: number, exit: unknown): Promise<void> {
-    if (this.#server !== server || this.#closing) return
+    if (this.#server !== server || this.#isClosing) return
     this.#server = undefined
     if (Date.now() - startedAt > STABLE_MS) this.#failures = 0
     await this.#onFailure(
@@ -212,6 +225,7 @@ export class ManagedKeeper {
   }
 
   async #onFailure(error: unknown): Promise<void> {
+    if (this.#isClosing) return
     this.#failures += 1
     const delayMs = Math.min(FIRST_RETRY_MS * 2 ** (this.#failures - 1), LONGEST_RETRY_MS)
     this.#logger.error({ err: error, failures: this.#failures, retryInMs: delayMs }, 'managed instance failed')
