@@ -63,7 +63,7 @@ export async function issueDatabaseCredential(
     const instanceIds = await requireInstances(deps, actor, names)
     const issuedAt = epochSeconds(deps.clock.now())
     const expiresAt = new Date((issuedAt + credentialLifetimeSeconds) * 1000)
-    const token = await signJwt(deps.signingKeys.current(actor.workspaceId, 'database_credential'), credentialType, {
+    const token = signJwt(deps.signingKeys.current(actor.workspaceId, 'database_credential'), credentialType, {
       iss: issuerOf(actor.workspaceId),
       sub: actor.principalId,
       aud: instanceIds.map(audienceOf),

@@ -39,7 +39,7 @@ export async function verifyDatabaseCredential(
     workspaceId = key?.workspaceId
     return key?.publicKey
   }
-  const outcome = await verifyJwt(password, credentialType, findKey, deps.clock.now())
+  const outcome = verifyJwt(password, credentialType, findKey, deps.clock.now())
   if (!outcome.ok && outcome.reason === 'not-a-jwt') return { kind: 'not-a-credential' }
   if (!outcome.ok && outcome.reason !== 'expired') return { kind: 'refused', reason: outcome.reason }
 

@@ -1,6 +1,6 @@
-import { createHmac, generateKeyPairSync, sign as signBytes } from 'node:crypto'
+import { createHmac, createPrivateKey, generateKeyPairSync, sign as signBytes } from 'node:crypto'
 import { inspect } from 'node:util'
-import { calculateJwkThumbprint, importJWK, jwtVerify } from 'jose'
+import { calculateJwkThumbprint, importJWK, type JWTPayload, jwtVerify, SignJWT } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { Secret } from '../base/secret.ts'
 import { signJwt, SigningKeyPair, verifyJwt, type JwtClaims } from './jwt.ts'
@@ -38,8 +38,8 @@ const header = { alg: 'ES256', typ: TYP, kid: key.kid }
 
 describe('verifyJwt', () => {
   test('accepts what signJwt made, and the library agrees', async () => {
-    const token = await signJwt(key, TYP, claims)
-    expect(await verify(token)).toEqual({ ok: true, claims })
+    const token = signJwt(key, TYP, claims)
+    expect(verify(token)).toEqual({ ok: true, claims })
     const { payload, protectedHeader } = await jwtVerify(token, await importJWK(key.publicJwk, 'ES256'), {
       currentDate: now,
     })
@@ -49,16 +49,42 @@ describe('verifyJwt', () => {
   })
 
   test('accepts what another implementation signed by the standard', async () => {
-    expect(await verify(forge(header, claims))).toEqual({ ok: true, claims })
+    expect(verify(forge(header, claims))).toEqual({ ok: true, claims })
+    const token = new SignJWT({ ...(claims as JWTPayload) }).setProtectedHeader(header)
+    expect(verify(await token.sign(createPrivateKey(key.toSecret().reveal())))).toEqual({ ok: true, claims })
+  })
+
+  test('refuses signatures that are none: zeros, the order of the curve, DER, parts of another length', () => {
+    const [head, body, signature] = signJwt(key, TYP, claims).split('.') as [string, string, string]
+    const input = `${head}.${body}`
+    const good = Buffer.from(signature, 'base64url')
+    // n of P-256 (SEC 2 section 2.4.2)
+    const order = Buffer.from('ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551', 'hex')
+    const [r, s] = [good.subarray(0, 32), good.subarray(32)]
+    const others = [
+      Buffer.alloc(64),
+      Buffer.concat([r, Buffer.alloc(32)]),
+      Buffer.concat([Buffer.alloc(32), s]),
+      Buffer.concat([order, s]),
+      Buffer.concat([r, order]),
+      Buffer.concat([order, order]),
+      Buffer.concat([s, r]),
+      good.subarray(0, 63),
+      Buffer.concat([good, Buffer.alloc(1)]),
+      Buffer.concat([Buffer.alloc(1), r, Buffer.alloc(1), s]),
+      signBytes('sha256', Buffer.from(input), key.toSecret().reveal()),
+    ]
+    for (const other of others)
+      expect(verify(`${input}.${other.toString('base64url')}`)).toEqual({ ok: false, reason: 'bad-signature' })
   })
 
   test('refuses alg none, with and without a signature', async () => {
     for (const alg of ['none', 'None', 'NONE', '']) {
-      expect(await verify(`${part({ ...header, alg })}.${part(claims)}.`)).toEqual({
+      expect(verify(`${part({ ...header, alg })}.${part(claims)}.`)).toEqual({
         ok: false,
         reason: 'bad-signature',
       })
-      expect(await verify(forge({ ...header, alg }, claims))).toEqual({ ok: false, reason: 'bad-signature' })
+      expect(verify(forge({ ...header, alg }, claims))).toEqual({ ok: false, reason: 'bad-signature' })
     }
   })
 
@@ -71,7 +97,7 @@ describe('verifyJwt', () => {
     ]
     for (const form of forms) {
       const signature = createHmac('sha256', form).update(input).digest('base64url')
-      expect(await verify(`${input}.${signature}`)).toEqual({ ok: false, reason: 'bad-signature' })
+      expect(verify(`${input}.${signature}`)).toEqual({ ok: false, reason: 'bad-signature' })
     }
   })
 
@@ -79,7 +105,7 @@ describe('verifyJwt', () => {
     'refuses a header that brings %s, even validly signed',
     async (member) => {
       const value = member === 'jwk' ? otherKey.publicJwk : member === 'crit' ? ['exp'] : 'https://evil.test/keys'
-      expect(await verify(forge({ ...header, [member]: value }, claims))).toEqual({
+      expect(verify(forge({ ...header, [member]: value }, claims))).toEqual({
         ok: false,
         reason: 'bad-signature',
       })
@@ -88,7 +114,7 @@ describe('verifyJwt', () => {
 
   test('refuses a key that the token brings itself', async () => {
     const token = forge({ ...header, kid: otherKey.kid, jwk: otherKey.publicJwk }, claims, otherKey)
-    expect(await verify(token)).toEqual({ ok: false, reason: 'bad-signature' })
+    expect(verify(token)).toEqual({ ok: false, reason: 'bad-signature' })
   })
 
   test.each([
@@ -103,60 +129,60 @@ describe('verifyJwt', () => {
     [{ toString: key.kid }],
     [undefined],
   ])('refuses the key id %j', async (kid) => {
-    expect(await verify(forge({ ...header, kid }, claims, otherKey))).toEqual({ ok: false, reason: 'unknown-key' })
+    expect(verify(forge({ ...header, kid }, claims, otherKey))).toEqual({ ok: false, reason: 'unknown-key' })
   })
 
   test('refuses a signature by another key under our key id', async () => {
-    expect(await verify(forge(header, claims, otherKey))).toEqual({ ok: false, reason: 'bad-signature' })
+    expect(verify(forge(header, claims, otherKey))).toEqual({ ok: false, reason: 'bad-signature' })
   })
 
   test.each(['at+jwt', 'JWT', 'application/postern-db+jwt', 'POSTERN-DB+JWT', ['postern-db+jwt'], undefined])(
     'refuses the type %j where a database credential is asked for',
     async (typ) => {
-      expect(await verify(forge({ ...header, typ }, claims))).toEqual({ ok: false, reason: 'wrong-type' })
+      expect(verify(forge({ ...header, typ }, claims))).toEqual({ ok: false, reason: 'wrong-type' })
     },
   )
 
   test('refuses a database credential where an access token is asked for', async () => {
-    expect(await verify(await signJwt(key, TYP, claims), now, 'at+jwt')).toEqual({ ok: false, reason: 'wrong-type' })
+    expect(verify(signJwt(key, TYP, claims), now, 'at+jwt')).toEqual({ ok: false, reason: 'wrong-type' })
   })
 
   test('refuses a payload, header or signature that was changed', async () => {
-    const [head, body, signature] = (await signJwt(key, TYP, claims)).split('.') as [string, string, string]
+    const [head, body, signature] = signJwt(key, TYP, claims).split('.') as [string, string, string]
     const changed = part({ ...claims, sub: '100000000000003' })
-    expect(await verify(`${head}.${changed}.${signature}`)).toEqual({ ok: false, reason: 'bad-signature' })
-    expect(await verify(`${part({ typ: TYP, kid: key.kid, alg: 'ES256' })}.${body}.${signature}`)).toEqual({
+    expect(verify(`${head}.${changed}.${signature}`)).toEqual({ ok: false, reason: 'bad-signature' })
+    expect(verify(`${part({ typ: TYP, kid: key.kid, alg: 'ES256' })}.${body}.${signature}`)).toEqual({
       ok: false,
       reason: 'bad-signature',
     })
     for (let index = 0; index < signature.length - 1; index++) {
       const other = signature[index] === 'A' ? 'B' : 'A'
       const tampered = signature.slice(0, index) + other + signature.slice(index + 1)
-      expect(await verify(`${head}.${body}.${tampered}`)).toEqual({ ok: false, reason: 'bad-signature' })
+      expect(verify(`${head}.${body}.${tampered}`)).toEqual({ ok: false, reason: 'bad-signature' })
     }
-    expect(await verify(`${head}.${body}.`)).toEqual({ ok: false, reason: 'bad-signature' })
-    expect(await verify(`${head}.${body}.${'A'.repeat(86)}`)).toEqual({ ok: false, reason: 'bad-signature' })
+    expect(verify(`${head}.${body}.`)).toEqual({ ok: false, reason: 'bad-signature' })
+    expect(verify(`${head}.${body}.${'A'.repeat(86)}`)).toEqual({ ok: false, reason: 'bad-signature' })
   })
 
   test('tells an expired token that we signed from one that we did not', async () => {
-    const token = await signJwt(key, TYP, claims)
+    const token = signJwt(key, TYP, claims)
     const at = (seconds: number) => new Date((claims.exp + seconds) * 1000)
-    expect(await verify(token, at(-1))).toMatchObject({ ok: true })
-    expect(await verify(token, at(0))).toEqual({ ok: false, reason: 'expired', claims })
-    expect(await verify(token, at(86_400))).toEqual({ ok: false, reason: 'expired', claims })
-    expect(await verify(forge(header, claims, otherKey), at(1))).toEqual({ ok: false, reason: 'bad-signature' })
+    expect(verify(token, at(-1))).toMatchObject({ ok: true })
+    expect(verify(token, at(0))).toEqual({ ok: false, reason: 'expired', claims })
+    expect(verify(token, at(86_400))).toEqual({ ok: false, reason: 'expired', claims })
+    expect(verify(forge(header, claims, otherKey), at(1))).toEqual({ ok: false, reason: 'bad-signature' })
   })
 
   test('allows 30 seconds between clocks for iat and nbf, and none for exp', async () => {
     const issued = (iat: number) => forge(header, { ...claims, iat })
-    expect(await verify(issued(nowSeconds + 30))).toMatchObject({ ok: true })
-    expect(await verify(issued(nowSeconds + 31))).toEqual({ ok: false, reason: 'not-yet-valid' })
-    expect(await verify(forge(header, { ...claims, nbf: nowSeconds + 30 }))).toMatchObject({ ok: true })
-    expect(await verify(forge(header, { ...claims, nbf: nowSeconds + 31 }))).toEqual({
+    expect(verify(issued(nowSeconds + 30))).toMatchObject({ ok: true })
+    expect(verify(issued(nowSeconds + 31))).toEqual({ ok: false, reason: 'not-yet-valid' })
+    expect(verify(forge(header, { ...claims, nbf: nowSeconds + 30 }))).toMatchObject({ ok: true })
+    expect(verify(forge(header, { ...claims, nbf: nowSeconds + 31 }))).toEqual({
       ok: false,
       reason: 'not-yet-valid',
     })
-    expect(await verify(forge(header, { ...claims, exp: nowSeconds }))).toMatchObject({ ok: false, reason: 'expired' })
+    expect(verify(forge(header, { ...claims, exp: nowSeconds }))).toMatchObject({ ok: false, reason: 'expired' })
   })
 
   test.each<[string, unknown]>([
@@ -176,7 +202,7 @@ describe('verifyJwt', () => {
     ['text that is not JSON', 'nonsense'],
     ['an exp beyond numbers', JSON.stringify(claims).replace(/"exp":\d+/, '"exp":1e999')],
   ])('refuses a payload with %s', async (_, payload) => {
-    expect(await verify(forge(header, payload))).toEqual({ ok: false, reason: 'malformed-claims' })
+    expect(verify(forge(header, payload))).toEqual({ ok: false, reason: 'malformed-claims' })
   })
 
   test.each([
@@ -192,13 +218,13 @@ describe('verifyJwt', () => {
     'é.é.é',
     ' a.b.c',
   ])('takes %j for a password, not for a token', async (text) => {
-    expect(await verify(text)).toEqual({ ok: false, reason: 'not-a-jwt' })
+    expect(verify(text)).toEqual({ ok: false, reason: 'not-a-jwt' })
   })
 
   test('refuses a token beyond 8 KiB, validly signed or not, as a token', async () => {
     const large = forge(header, { ...claims, note: 'x'.repeat(8192) })
-    expect(await verify(large)).toEqual({ ok: false, reason: 'bad-signature' })
-    expect(await verify('x'.repeat(65_530))).toEqual({ ok: false, reason: 'not-a-jwt' })
+    expect(verify(large)).toEqual({ ok: false, reason: 'bad-signature' })
+    expect(verify('x'.repeat(65_530))).toEqual({ ok: false, reason: 'not-a-jwt' })
   })
 })
 

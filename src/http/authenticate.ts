@@ -33,9 +33,9 @@ export async function authenticate(deps: AuthenticationDependencies, request: Fa
     const key = deps.signingKeys.find(kid, purpose)
     return key?.workspaceId === workspace.id ? key.publicKey : undefined
   }
-  const outcome = await verifyJwt(token, accessTokenType, findKey('access_token'), now)
+  const outcome = verifyJwt(token, accessTokenType, findKey('access_token'), now)
   if (!outcome.ok) {
-    const asCredential = await verifyJwt(token, credentialType, findKey('database_credential'), now)
+    const asCredential = verifyJwt(token, credentialType, findKey('database_credential'), now)
     throw refusal(outcome, asCredential)
   }
   const { iss, aud, sub } = outcome.claims

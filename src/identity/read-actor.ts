@@ -1,6 +1,6 @@
 import type { PrincipalId, WorkspaceId } from '../base/ids.ts'
 import { withStoreErrors } from '../store/constraint-errors.ts'
-import { findPrincipals } from '../store/principals.ts'
+import { findPrincipalById } from '../store/principals.ts'
 import type { Store } from '../store/store.ts'
 import type { Actor } from './actor.ts'
 
@@ -26,7 +26,7 @@ export async function readActor(
   },
 ): Promise<ActorReading> {
   const { workspaceId, principalId, requestId, peer } = request
-  const [principal] = await withStoreErrors(findPrincipals(deps.store.db, workspaceId, { id: principalId }))
+  const principal = await withStoreErrors(findPrincipalById(deps.store.pool, workspaceId, principalId))
   if (principal === undefined) return { ok: false, reason: 'unknown' }
   if (!principal.active) return { ok: false, reason: 'inactive' }
   if (principal.workspaceRole === null) return { ok: false, reason: 'not-in-workspace' }

@@ -8,7 +8,7 @@
  *
  * The phase is computed from the clock, so that every node changes over at the same moment without being told.
  */
-import type { JWK } from 'jose'
+import type { JsonWebKey } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import type { WorkspaceId } from '../base/ids.ts'
 import type { SigningKeyPair, VerificationKey } from '../crypto/jwt.ts'
@@ -109,7 +109,7 @@ export class SigningKeys {
   }
 
   /** What others verify with: previous, current and next (RFC 7517 section 5). */
-  jwks(workspaceId: WorkspaceId, purpose: SigningKeyPurpose): { readonly keys: readonly JWK[] } {
+  jwks(workspaceId: WorkspaceId, purpose: SigningKeyPurpose): { readonly keys: readonly JsonWebKey[] } {
     const now = this.#clock.now()
     const keys = this.#byUse.get(useOf(workspaceId, purpose)) ?? []
     return { keys: keys.filter((key) => !isGone(key, now)).map((key) => key.pair.publicJwk) }

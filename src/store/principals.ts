@@ -1,4 +1,5 @@
-import { sql, type Kysely } from 'kysely'
+import { CompiledQuery, sql, type Kysely } from 'kysely'
+import type pg from 'pg'
 import type { PrincipalId, WorkspaceId } from '../base/ids.ts'
 import type { Schema } from './schema.ts'
 
@@ -84,19 +85,42 @@ export async function findPrincipals(
   workspaceId: WorkspaceId,
   key: PrincipalKey,
 ): Promise<PrincipalRow[]> {
-  const { rows } = await sql<{
-    id: string
-    kind: PrincipalKind
-    name: string
-    active: boolean
-    workspace_role: WorkspaceRole | null
-  }>`
+  const [condition, value] = conditionOf(key)
+  const { rows } = await db.executeQuery<PrincipalResult>(
+    CompiledQuery.raw(principalsText(condition), [workspaceId, value]),
+  )
+  return rows.map(principalFromRow)
+}
+
+const byIdStatement = { name: 'principal-by-id-1', text: principalsText('p.id = $2') }
+
+/** The same for an id, prepared once per session of the pool: every request of the API begins with it. */
+export async function findPrincipalById(
+  pool: pg.Pool,
+  workspaceId: WorkspaceId,
+  id: PrincipalId,
+): Promise<PrincipalRow | undefined> {
+  const { rows } = await pool.query<PrincipalResult>({ ...byIdStatement, values: [workspaceId, id] })
+  return rows[0] && principalFromRow(rows[0])
+}
+
+interface PrincipalResult {
+  id: string
+  kind: PrincipalKind
+  name: string
+  active: boolean
+  workspace_role: WorkspaceRole | null
+}
+
+/** `$1` is the workspace, `$2` belongs to the condition. */
+function principalsText(condition: string): string {
+  return `
     with recursive named as (
       select p.id, p.kind, p.active, coalesce(u.email, s.client_id::text, p.display_name) as name
       from principal p
         left join user_account u on u.principal_id = p.id
         left join service_principal s on s.principal_id = p.id
-      where ${matches(key)}
+      where ${condition}
     ),
     held (start, id) as (
       select id, id from named
@@ -106,25 +130,28 @@ export async function findPrincipals(
         join principal g on g.id = m.group_id and g.active
     )
     select n.id::text, n.kind, n.name, n.active, (
-      select a.role from held h join workspace_assignment a on a.principal_id = h.id and a.workspace_id = ${workspaceId}
+      select a.role from held h join workspace_assignment a on a.principal_id = h.id and a.workspace_id = $1
       where h.start = n.id
       order by case a.role when 'admin' then 0 when 'dba' then 1 else 2 end limit 1
     ) as workspace_role
-    from named n`.execute(db)
-  return rows.map((row) => ({
+    from named n`
+}
+
+function conditionOf(key: PrincipalKey): [condition: string, value: string] {
+  if ('id' in key) return ['p.id = $2', key.id]
+  if ('email' in key) return ['lower(u.email) = lower($2)', key.email]
+  if ('clientId' in key) return ['s.client_id = $2', key.clientId]
+  return ["p.kind = 'group' and p.display_name = $2", key.group]
+}
+
+function principalFromRow(row: PrincipalResult): PrincipalRow {
+  return {
     id: row.id as PrincipalId,
     kind: row.kind,
     name: row.name,
     active: row.active,
     workspaceRole: row.workspace_role,
-  }))
-}
-
-function matches(key: PrincipalKey) {
-  if ('id' in key) return sql`p.id = ${key.id}`
-  if ('email' in key) return sql`lower(u.email) = lower(${key.email})`
-  if ('clientId' in key) return sql`s.client_id = ${key.clientId}`
-  return sql`p.kind = 'group' and p.display_name = ${key.group}`
+  }
 }
 
 /** The stored password hash of a user; null: no such user, or one who signs in elsewhere. */

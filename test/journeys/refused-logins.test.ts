@@ -62,9 +62,9 @@ describeWith(['psql'], 'a login is refused', () => {
       [`${header}.${encode({ ...claims, sub: '100000000000000' })}.${signature}`, 'bad-signature'],
       [`${encode({ ...part(credential, 0), alg: 'none' })}.${payload}.`, 'bad-signature'],
       [`${encode({ ...part(credential, 0), alg: 'HS256' })}.${payload}.${signature}`, 'bad-signature'],
-      [await forge.withForeignKey(claims), 'unknown-key'],
-      [await forge.credential({ iss: 'urn:postern:workspace:1' }, claims), 'wrong-issuer'],
-      [await forge.credential({ iat: claims.iat + 3600, exp: claims.exp + 3600 }, claims), 'not-yet-valid'],
+      [forge.withForeignKey(claims), 'unknown-key'],
+      [forge.credential({ iss: 'urn:postern:workspace:1' }, claims), 'wrong-issuer'],
+      [forge.credential({ iat: claims.iat + 3600, exp: claims.exp + 3600 }, claims), 'not-yet-valid'],
     ]
     const sentences = new Set<string>()
     for (const [password, reason] of attempts) {
@@ -91,7 +91,7 @@ describeWith(['psql'], 'a login is refused', () => {
 
   test('[D2-012] with an expired credential, and its holder is told so', async () => {
     const claims = part(credential, 1)
-    const expired = await forge.credential({ iat: claims.iat - 4000, exp: claims.exp - 4000 }, claims)
+    const expired = forge.credential({ iat: claims.iat - 4000, exp: claims.exp - 4000 }, claims)
     const { code, stderr } = await logIn(expired)
     expect(code).toBe(2)
     expect(stderr).toMatch(/authentication failed: the database credential expired \d+ minutes? ago/)

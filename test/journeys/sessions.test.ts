@@ -37,7 +37,7 @@ describeWith(['psql', 'pgbench'], 'an open session', () => {
       Buffer.from((await application.mintCredential('sample')).split('.')[1] as string, 'base64url').toString(),
     )
     const soon = Math.floor(Date.now() / 1000) + 3
-    const shortLived = targetWith(await forge.credential({ iat: soon - 3600, exp: soon }, claims))
+    const shortLived = targetWith(forge.credential({ iat: soon - 3600, exp: soon }, claims))
     const session = startPsql(shortLived, [], { keepInputOpen: true })
     session.type("select 'before';\n")
     await expect.poll(() => session.stdout(), { timeout: 3_000 }).toContain('before')

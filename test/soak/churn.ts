@@ -225,7 +225,7 @@ export class Churn {
       Buffer.from((await this.#credential()).split('.')[1] as string, 'base64url').toString(),
     ) as JwtClaims
     const exp = Math.floor(Date.now() / 1000) - 60
-    await this.#mustRefuse(await this.#forge.credential({ iat: exp - 3600, exp }, claims), /expired 1 minute/)
+    await this.#mustRefuse(this.#forge.credential({ iat: exp - 3600, exp }, claims), /expired 1 minute/)
   }
 
   #wrongPassword(): Promise<void> {

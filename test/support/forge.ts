@@ -30,13 +30,13 @@ export class Forge {
   }
 
   /** A credential with these claims over those of `base`, signed with the workspace's own current key. */
-  credential(claims: Partial<JwtClaims>, base: JwtClaims): Promise<string> {
+  credential(claims: Partial<JwtClaims>, base: JwtClaims): string {
     const key = this.#keys.current(workspaceOf(base), 'database_credential')
     return signJwt(key, credentialType, { ...base, ...claims, jti: randomUUID() })
   }
 
   /** A credential that is right in everything but the key. */
-  withForeignKey(claims: JwtClaims): Promise<string> {
+  withForeignKey(claims: JwtClaims): string {
     return signJwt(SigningKeyPair.generate(), credentialType, claims)
   }
 
