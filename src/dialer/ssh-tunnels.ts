@@ -13,7 +13,14 @@ export interface TunnelRequest {
   readonly target: { readonly host: string; readonly port: number }
   readonly timeoutMs: number
   readonly signal?: AbortSignal | undefined
-  readonly onStage?: (stage: SshStage, detail?: Readonly<Record<string, string>>) => void
+  /**
+   * `name` and `tcp` are about the first SSH server. A way through several tells the stages of the last one, or of the one that
+   * failed; a tunnel that is open already tells all of them at once.
+   */
+  readonly onStage?: (
+    stage: 'name' | 'tcp' | SshStage,
+    detail?: Readonly<Record<string, string | number | boolean | null | readonly string[]>>,
+  ) => void
 }
 
 /** Ways through SSH servers. All sessions with the same hops and secrets share one tunnel. */
