@@ -1,3 +1,4 @@
+import { LoginChannel } from '../access/upstream/login-channel.ts'
 import { PosternError } from '../base/errors.ts'
 import { POSTGRES_ALPN_PROTOCOL, TLS_HANDSHAKE_RECORD } from '../pgwire/codes.ts'
 import {
@@ -7,7 +8,6 @@ import {
   type StartupMessage,
 } from '../pgwire/startup-packet.ts'
 import type { AcceptedSocket, TlsByteSocket } from '../transport/byte-socket.ts'
-import { LoginChannel } from './login-channel.ts'
 
 /** A client that speaks TLS and said what it wants. */
 export interface TlsStartup {

@@ -1,7 +1,7 @@
-import type { LoginGrant } from '../access/login-grant.ts'
-import { dial, type DialOptions } from '../dialer/dial.ts'
-import type { BackendKeyData } from '../pgwire/backend-messages.ts'
-import { writeCancelRequest } from '../pgwire/frontend-messages.ts'
+import type { LoginGrant } from '../login-grant.ts'
+import { dial, type DialOptions } from '../../dialer/dial.ts'
+import type { BackendKeyData } from '../../pgwire/backend-messages.ts'
+import { writeCancelRequest } from '../../pgwire/frontend-messages.ts'
 
 /**
  * Sends a CancelRequest to the upstream of a session, over the same route and TLS, and waits until the upstream closes: only

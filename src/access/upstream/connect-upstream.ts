@@ -1,17 +1,15 @@
-import type { LoginGrant } from '../access/login-grant.ts'
-import { PosternError } from '../base/errors.ts'
-import type { MasterKey } from '../crypto/master-key.ts'
-import { dial, type DialOptions } from '../dialer/dial.ts'
-import { type BackendKeyData, readBackendKeyData } from '../pgwire/backend-messages.ts'
-import { readErrorFields } from '../pgwire/error-response.ts'
-import { writeStartupMessage } from '../pgwire/frontend-messages.ts'
-import type { WireMessage } from '../pgwire/message-reader.ts'
+import type { LoginGrant } from '../login-grant.ts'
+import { PosternError } from '../../base/errors.ts'
+import type { MasterKey } from '../../crypto/master-key.ts'
+import { dial, type DialOptions } from '../../dialer/dial.ts'
+import { type BackendKeyData, readBackendKeyData } from '../../pgwire/backend-messages.ts'
+import { readErrorFields } from '../../pgwire/error-response.ts'
+import { writeStartupMessage } from '../../pgwire/frontend-messages.ts'
+import type { WireMessage } from '../../pgwire/message-reader.ts'
 import { authenticateUpstream, protocolFailure } from './authenticate-upstream.ts'
 import { checkUpstreamRole } from './check-upstream-role.ts'
-import type { GatewaySettings } from './gateway-context.ts'
 import { LoginChannel, PeerGone } from './login-channel.ts'
 import { requireOwnServer } from './require-own-server.ts'
-import type { LoginTarget } from './resolve-target.ts'
 
 /** An upstream session that is logged in, checked and ready for its first query. */
 export interface UpstreamSession {
@@ -23,10 +21,18 @@ export interface UpstreamSession {
   readonly backendKey: BackendKeyData | undefined
 }
 
-interface UpstreamDependencies {
+interface UpstreamLoginDependencies {
   readonly dialOptions: DialOptions
   readonly masterKey: MasterKey
-  readonly settings: Pick<GatewaySettings, 'peerSocketRoot'>
+  /** Folder below which the sockets of this node's managed instances are, and nothing of anybody else. */
+  readonly settings: { readonly peerSocketRoot: string }
+}
+
+/** What the session is to begin with. */
+interface UpstreamTarget {
+  readonly database: string
+  /** Startup parameters, in order: settings only, no user, no database and no protocol options. */
+  readonly settings: readonly (readonly [name: string, value: string])[]
 }
 
 /** The upstream refused after its AuthenticationOk: the client gets its words unchanged. */
@@ -55,9 +61,9 @@ const greetingMaxLength = 1024 * 1024
  * @throws PosternError UPSTREAM_* | ROLE_DRIFTED | INSTANCE_NOT_AVAILABLE | TOO_MANY_SESSIONS; UpstreamRefusal
  */
 export async function connectUpstream(
-  deps: UpstreamDependencies,
+  deps: UpstreamLoginDependencies,
   grant: LoginGrant,
-  target: LoginTarget,
+  target: UpstreamTarget,
   onChannel: (channel: LoginChannel) => void,
 ): Promise<UpstreamSession> {
   const { defaultDatabase } = grant.fields
@@ -74,9 +80,9 @@ export async function connectUpstream(
 }
 
 async function openSession(
-  deps: UpstreamDependencies,
+  deps: UpstreamLoginDependencies,
   grant: LoginGrant,
-  target: LoginTarget,
+  target: UpstreamTarget,
   database: string,
   onChannel: (channel: LoginChannel) => void,
 ): Promise<UpstreamSession> {

@@ -1,7 +1,7 @@
-import type { LoginDenial } from '../access/decide-login.ts'
 import { assertNever } from '../base/assert-never.ts'
 import { PosternError } from '../base/errors.ts'
-import type { LoginTarget } from './resolve-target.ts'
+import type { LoginAttempt } from './authorize-login.ts'
+import type { LoginDenial } from './decide-login.ts'
 
 /**
  * The one sentence that everyone reads who did not present a credential of ours: unknown Postgres role, wrong password and
@@ -23,7 +23,7 @@ export function expiredRefusal(expiredAt: Date, now: Date): PosternError {
 }
 
 /** What the holder of a valid credential reads when it does not open this: why, and what to do. */
-export function explainDenial(denial: LoginDenial, target: LoginTarget, state: string | undefined): PosternError {
+export function explainDenial(denial: LoginDenial, target: LoginAttempt, state: string | undefined): PosternError {
   const role = `Postgres role "${target.roleName}"`
   const instance = target.instanceName === undefined ? 'the instance' : `instance "${target.instanceName}"`
   switch (denial) {

@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path'
-import type { LoginGrant } from '../access/login-grant.ts'
-import { PosternError } from '../base/errors.ts'
+import type { LoginGrant } from '../login-grant.ts'
+import { PosternError } from '../../base/errors.ts'
 
 /**
  * A Postgres role without a login key is let in because of who the gateway is (`peer`), and proves nothing of the server: so

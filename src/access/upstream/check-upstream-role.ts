@@ -1,8 +1,8 @@
-import type { LoginGrant } from '../access/login-grant.ts'
-import { PosternError } from '../base/errors.ts'
-import { readDataRow } from '../pgwire/backend-messages.ts'
-import { readErrorFields } from '../pgwire/error-response.ts'
-import { writeQuery } from '../pgwire/frontend-messages.ts'
+import type { LoginGrant } from '../login-grant.ts'
+import { PosternError } from '../../base/errors.ts'
+import { readDataRow } from '../../pgwire/backend-messages.ts'
+import { readErrorFields } from '../../pgwire/error-response.ts'
+import { writeQuery } from '../../pgwire/frontend-messages.ts'
 import type { LoginChannel } from './login-channel.ts'
 
 // Every name is qualified, the operator too: the role or the database may have a search_path of its own.

@@ -1,8 +1,8 @@
-import { PosternError } from '../base/errors.ts'
-import { MessageReader, type WireMessage } from '../pgwire/message-reader.ts'
-import { MAX_AUTHENTICATION_MESSAGE_LENGTH, MAX_STARTUP_PACKET_LENGTH } from '../pgwire/codes.ts'
-import { readPacketLength } from '../pgwire/startup-packet.ts'
-import type { ByteSocket } from '../transport/byte-socket.ts'
+import { PosternError } from '../../base/errors.ts'
+import { MessageReader, type WireMessage } from '../../pgwire/message-reader.ts'
+import { MAX_AUTHENTICATION_MESSAGE_LENGTH, MAX_STARTUP_PACKET_LENGTH } from '../../pgwire/codes.ts'
+import { readPacketLength } from '../../pgwire/startup-packet.ts'
+import type { ByteSocket } from '../../transport/byte-socket.ts'
 
 /** The peer closed the socket before the login was over. Nobody is left to be told. */
 export class PeerGone extends Error {
