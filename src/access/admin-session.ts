@@ -1,6 +1,5 @@
 import { PosternError } from '../base/errors.ts'
 import type { MasterKey } from '../crypto/master-key.ts'
-import { open } from '../crypto/seal.ts'
 import type { DataSourceRoute } from '../dialer/data-source-route.ts'
 import type { DialerDependencies } from '../dialer/dial.ts'
 import type { DataSourceSecrets } from '../dialer/data-source-secrets.ts'
@@ -8,7 +7,7 @@ import type { RoleSession } from '../engines/engine.ts'
 import { findAdminDataSource } from '../store/data-sources.ts'
 import type { InstanceRow } from '../store/instances.ts'
 import type { Store } from '../store/store.ts'
-import { dataSourcePasswordContext, routeOf } from './data-source-password.ts'
+import { openDataSourceSecrets, routeOf } from './data-source-secrets.ts'
 import { requireRoleLogin } from './require-role-login.ts'
 
 /** What work on an instance's own database needs. */
@@ -72,10 +71,8 @@ async function readAdminDataSource(
   instance: InstanceRow,
 ): Promise<{ route: DataSourceRoute; secrets: DataSourceSecrets }> {
   const source = await findAdminDataSource(deps.store.db, instance.id)
-  if (source === undefined || source.passwordSealed === null) {
+  if (source === undefined) {
     throw new PosternError('INSTANCE_NOT_AVAILABLE', `instance '${instance.name}' has no admin data source yet`)
   }
-  const route = routeOf(source)
-  const password = open(deps.masterKey, source.passwordSealed, dataSourcePasswordContext(source.id, route))
-  return { route, secrets: { password } }
+  return { route: routeOf(source), secrets: await openDataSourceSecrets(deps, source) }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { EngineName } from './engines.ts'
 import { nextPageToken, PageQuery } from './paging.ts'
 import { TlsMode } from './tls-mode.ts'
 
@@ -10,7 +11,7 @@ export const InstanceName = z
     'must be 1 to 63 of a-z, 0-9 and -, start with a letter and not end with -',
   )
 
-export const InstanceState = z.enum(['STARTING', 'AVAILABLE', 'UPDATING', 'STOPPED', 'DELETING', 'FAILED'])
+export const InstanceState = z.enum(['STARTING', 'AVAILABLE', 'UPDATING', 'STOPPED', 'DELETING', 'DELETED', 'FAILED'])
 export type InstanceState = z.infer<typeof InstanceState>
 
 const host = z.string().min(1).max(253)
@@ -82,7 +83,7 @@ export const Instance = z.object({
   uid: z.uuid().describe('Immutable id; credentials are bound to it.'),
   name: InstanceName,
   kind: z.enum(['external', 'managed']),
-  engine: z.enum(['postgres']),
+  engine: EngineName,
   state: InstanceState,
   stateReason: z.string().nullable().describe('Why the state is what it is, when it is not AVAILABLE.'),
   serverVersion: z.string().nullable(),

@@ -1,13 +1,13 @@
-import { dataSourcePasswordContext } from '../access/data-source-password.ts'
+import { sealDataSourceSecrets } from '../access/data-source-secrets.ts'
 import { authorize } from '../access/policy.ts'
 import { recordAudit } from '../audit/record-audit.ts'
 import { newUuid, type DataSourceId, type InstanceId } from '../base/ids.ts'
 import { Secret } from '../base/secret.ts'
 import type { ConnectionReport, CreateInstanceInput, DataSourceInput } from '../contract/instances.ts'
-import { seal } from '../crypto/seal.ts'
 import { PLAIN_ROUTE, type DataSourceRoute } from '../dialer/data-source-route.ts'
 import type { Actor } from '../identity/actor.ts'
 import { withStoreErrors } from '../store/constraint-errors.ts'
+import { replaceDataSourceSecrets } from '../store/data-source-secrets.ts'
 import { insertDataSource } from '../store/data-sources.ts'
 import { insertInstance } from '../store/instances.ts'
 import { insertManagedInstance } from '../store/managed-instances.ts'
@@ -75,16 +75,13 @@ async function createExternal(deps: InstanceDependencies, actor: Actor, input: E
       await insertDataSource(db, {
         id: sourceId,
         instanceId: id,
+        name: 'admin',
         type: 'admin',
-        host: route.host,
-        port: route.port,
-        database: route.database,
-        username: route.username,
-        loginMethod: 'password',
-        tlsMode: route.tlsMode,
-        tlsCa: route.tlsCa,
-        passwordSealed: seal(deps.masterKey, password, dataSourcePasswordContext(sourceId, route)),
+        title: '',
+        tested: true,
+        ...route,
       })
+      await replaceDataSourceSecrets(db, sourceId, sealDataSourceSecrets(deps.masterKey, sourceId, route, { password }))
       const detail = {
         kind: 'external',
         host: route.host,

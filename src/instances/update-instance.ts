@@ -1,4 +1,4 @@
-import { dataSourcePasswordContext, routeOf } from '../access/data-source-password.ts'
+import { openDataSourceSecrets, routeOf, sealDataSourceSecrets } from '../access/data-source-secrets.ts'
 import { requireInstance } from '../access/find-instance.ts'
 import { authorize } from '../access/policy.ts'
 import { moveLoginKeys } from '../access/move-login-keys.ts'
@@ -6,10 +6,10 @@ import { recordAudit } from '../audit/record-audit.ts'
 import { PosternError } from '../base/errors.ts'
 import { Secret } from '../base/secret.ts'
 import type { DataSourcePatch, UpdateInstanceInput } from '../contract/instances.ts'
-import { open, seal } from '../crypto/seal.ts'
 import type { DataSourceRoute } from '../dialer/data-source-route.ts'
 import { destinationFingerprint } from '../dialer/destination-fingerprint.ts'
 import type { Actor } from '../identity/actor.ts'
+import { replaceDataSourceSecrets } from '../store/data-source-secrets.ts'
 import { findAdminDataSource, updateDataSource, type DataSourceRow } from '../store/data-sources.ts'
 import { changeInstance, findInstance, type InstanceChange, type InstanceRow } from '../store/instances.ts'
 import { checkExternalHost } from './external-host.ts'
@@ -64,7 +64,7 @@ async function updateAdminDataSource(
   const before = routeOf(source)
   const route = patchedRoute(before, patch)
   const hasMoved = destinationFingerprint(route) !== destinationFingerprint(before)
-  const password = passwordFor(deps, source, before, patch, hasMoved)
+  const password = await passwordFor(deps, source, patch, hasMoved)
   const test = await testConnection(deps, route, password)
   if ('failure' in test) throw test.failure
   const { serverVersion, systemIdentifier } = test.upstream
@@ -77,8 +77,7 @@ async function updateAdminDataSource(
       'Another database cluster answers there than before; enter the password again to accept it',
     )
   }
-  const { host, port, database, username, tlsMode, tlsCa } = route
-  const passwordSealed = seal(deps.masterKey, password, dataSourcePasswordContext(source.id, route))
+  const secrets = sealDataSourceSecrets(deps.masterKey, source.id, route, { password })
   const detail = {
     host: route.host,
     port: route.port,
@@ -96,7 +95,8 @@ async function updateAdminDataSource(
       { ...change, serverVersion, systemIdentifier, defaultDatabase: route.database },
       detail,
       async (db) => {
-        await updateDataSource(db, { ...source, host, port, database, username, tlsMode, tlsCa, passwordSealed })
+        await updateDataSource(db, { ...source, ...route, tested: true })
+        await replaceDataSourceSecrets(db, source.id, secrets)
         await alsoStore?.(db)
       },
     )
@@ -119,21 +119,20 @@ function patchedRoute(before: DataSourceRoute, patch: DataSourcePatch): DataSour
   }
 }
 
-function passwordFor(
+async function passwordFor(
   deps: InstanceDependencies,
   source: DataSourceRow,
-  before: DataSourceRoute,
   patch: DataSourcePatch,
   hasMoved: boolean,
-): Secret {
+): Promise<Secret> {
   if (patch.password !== undefined) return new Secret(patch.password)
-  if (hasMoved || source.passwordSealed === null) {
+  if (hasMoved || source.sealedSecrets.password === undefined) {
     throw new PosternError(
       'SECRET_REQUIRED',
       'The data source leads to another place, user or TLS setting than before: enter its password again',
     )
   }
-  return open(deps.masterKey, source.passwordSealed, dataSourcePasswordContext(source.id, before))
+  return (await openDataSourceSecrets(deps, source)).password!
 }
 
 async function storeChange(

@@ -1,5 +1,6 @@
 import { sql, type ExpressionBuilder, type Kysely } from 'kysely'
 import type { InstanceId, PrincipalId, WorkspaceId } from '../base/ids.ts'
+import type { EngineName, ManageMode } from '../contract/engines.ts'
 import type { InstanceStateColumn, Schema } from './schema.ts'
 
 /** A database server that Postern guards. */
@@ -8,7 +9,7 @@ export interface InstanceRow {
   readonly workspaceId: WorkspaceId
   readonly name: string
   readonly kind: 'external' | 'managed'
-  readonly engine: 'postgres'
+  readonly engine: EngineName
   readonly state: InstanceStateColumn
   readonly stateReason: string | null
   readonly nativeLoginEnabled: boolean
@@ -25,6 +26,18 @@ export interface InstanceRow {
   readonly updatedAt: Date
   /** Goes up with every change: the etag. */
   readonly version: string
+  readonly title: string
+  readonly environment: string | null
+  readonly labels: Readonly<Record<string, string>>
+  readonly externalLink: string | null
+  /** What Postern takes for a database; null where databases are simply databases. */
+  readonly manageMode: ManageMode | null
+  /** How often its catalogue is read again; null: only on demand. */
+  readonly syncIntervalSeconds: number | null
+  /** Databases that the catalogue holds; null: all. */
+  readonly syncDatabases: readonly string[] | null
+  /** Since when it is DELETED. */
+  readonly deletedAt: Date | null
 }
 
 export type NewInstance = Pick<
@@ -159,5 +172,13 @@ function instanceFromRow(row: SelectedInstance): InstanceRow {
     createdAt: row.created_at,
     updatedAt: row.updated_at,
     version: row.version,
+    title: row.title,
+    environment: row.environment,
+    labels: row.labels,
+    externalLink: row.external_link,
+    manageMode: row.manage_mode,
+    syncIntervalSeconds: row.sync_interval_seconds,
+    syncDatabases: row.sync_databases,
+    deletedAt: row.deleted_at,
   }
 }

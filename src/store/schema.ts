@@ -1,4 +1,8 @@
 import type { ColumnType, Generated } from 'kysely'
+import type { EngineField, EngineName, LoginMethod, ManageMode } from '../contract/engines.ts'
+import type { TlsMode } from '../contract/tls-mode.ts'
+import type { SshHop, TlsFiles } from '../dialer/data-source-route.ts'
+import type { SecretField } from '../dialer/data-source-secrets.ts'
 import type { DataSourceId, InstanceId, PrincipalId, RoleBindingId, SessionId, WorkspaceId } from '../base/ids.ts'
 
 /**
@@ -19,6 +23,8 @@ export interface Schema {
   instance: InstanceTable
   managed_instance: ManagedInstanceTable
   data_source: DataSourceTable
+  data_source_secret: DataSourceSecretTable
+  ssh_key: SshKeyTable
   postgres_role_binding: PostgresRoleBindingTable
   signing_key: SigningKeyTable
   certificate: CertificateTable
@@ -102,14 +108,14 @@ export interface WorkspaceAssignmentTable {
   role: 'admin' | 'dba' | 'member'
 }
 
-export type InstanceStateColumn = 'STARTING' | 'AVAILABLE' | 'UPDATING' | 'STOPPED' | 'DELETING' | 'FAILED'
+export type InstanceStateColumn = 'STARTING' | 'AVAILABLE' | 'UPDATING' | 'STOPPED' | 'DELETING' | 'DELETED' | 'FAILED'
 
 export interface InstanceTable {
   id: Immutable<InstanceId>
   workspace_id: Immutable<WorkspaceId>
   name: string
   kind: Immutable<'external' | 'managed'>
-  engine: Immutable<'postgres'>
+  engine: Immutable<EngineName>
   state: InstanceStateColumn
   state_reason: string | null
   native_login_enabled: Generated<boolean>
@@ -120,6 +126,14 @@ export interface InstanceTable {
   created_at: MadeByDatabase<Date>
   updated_at: Generated<Date>
   version: ColumnType<string, string | undefined, string>
+  title: Generated<string>
+  environment: string | null
+  labels: JsonWithDefault<Readonly<Record<string, string>>>
+  external_link: string | null
+  manage_mode: ManageMode | null
+  sync_interval_seconds: number | null
+  sync_databases: string[] | null
+  deleted_at: Date | null
 }
 
 export interface ManagedInstanceTable {
@@ -131,6 +145,14 @@ export interface ManagedInstanceTable {
   observed_at: Date | null
 }
 
+/** A hop as it is stored: with what the form shows of its key. */
+export type StoredSshHop = SshHop & {
+  /** The generated key pair whose private half the hop uses; absent where a key of one's own was entered. */
+  readonly generatedKeyId?: string
+  /** Public half of the hop's key, in the form of authorized_keys; absent where it logs in with a password. */
+  readonly publicKey?: string
+}
+
 export interface DataSourceTable {
   id: Immutable<DataSourceId>
   instance_id: Immutable<InstanceId>
@@ -139,12 +161,40 @@ export interface DataSourceTable {
   port: number
   database: string
   username: string
-  login_method: Generated<'password'>
-  tls_mode: 'disable' | 'require' | 'verify-ca' | 'verify-full'
+  login_method: Generated<LoginMethod>
+  tls_mode: TlsMode
   tls_ca: string | null
-  password_sealed: Buffer | null
   created_at: MadeByDatabase<Date>
   updated_at: Generated<Date>
+  name: Immutable<string>
+  title: Generated<string>
+  tls_client_certificate: string | null
+  tls_files: JsonWithDefault<TlsFiles>
+  ssh: JsonWithDefault<readonly StoredSshHop[]>
+  fields: JsonWithDefault<Readonly<Partial<Record<EngineField, string>>>>
+  extra_parameters: JsonWithDefault<Readonly<Record<string, string>>>
+  tested: Generated<boolean>
+  weight: Generated<number>
+  last_checked_at: Date | null
+  last_check_ok: boolean | null
+  last_check_code: string | null
+  last_check_lag_seconds: number | null
+}
+
+export interface DataSourceSecretTable {
+  data_source_id: Immutable<DataSourceId>
+  field: Immutable<SecretField>
+  sealed: Buffer
+}
+
+export interface SshKeyTable {
+  id: Immutable<string>
+  workspace_id: Immutable<WorkspaceId>
+  title: Generated<string>
+  public_key: Immutable<string>
+  private_key_sealed: Buffer
+  created_by: PrincipalId | null
+  created_at: MadeByDatabase<Date>
 }
 
 export interface PostgresRoleBindingTable {

@@ -39,7 +39,7 @@ describe('the metadata schema', () => {
   })
 
   it('keeps what is sealed as bytes', () => {
-    const sealed = columns.filter(({ column_name }) => column_name.endsWith('_sealed'))
+    const sealed = columns.filter(({ column_name }) => /(^|_)sealed$/.test(column_name))
     expect(sealed.filter(({ data_type }) => data_type !== 'bytea')).toEqual([])
   })
 

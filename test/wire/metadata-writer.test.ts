@@ -30,11 +30,14 @@ describe('a writer of the metadata store', () => {
   const sql = (statement: string, values: unknown[] = []) => fixture.store.pool.query(statement, values)
   beforeEach(async () => {
     await sql('create table if not exists source_before as select * from data_source')
+    await sql('create table if not exists secret_before as select * from data_source_secret')
     await sql('create table if not exists binding_before as select * from postgres_role_binding')
     await sql(
-      `update data_source d set (host, port, tls_mode, tls_ca, username, database, password_sealed) =
-         (select host, port, tls_mode, tls_ca, username, database, password_sealed from source_before b where b.id = d.id)`,
+      `update data_source d set (host, port, tls_mode, tls_ca, username, database) =
+         (select host, port, tls_mode, tls_ca, username, database from source_before b where b.id = d.id)`,
     )
+    await sql('delete from data_source_secret')
+    await sql('insert into data_source_secret select * from secret_before')
     await sql(
       `update postgres_role_binding r set (role_name, role_oid, system_identifier, login_key_sealed) =
          (select role_name, role_oid, system_identifier, login_key_sealed from binding_before b where b.id = r.id)`,
@@ -122,11 +125,11 @@ describe('a writer of the metadata store', () => {
   })
 
   test('opens no secret that was moved between tables, rows and fields', async () => {
-    await sql('update data_source set password_sealed = (select login_key_sealed from postgres_role_binding limit 1)')
+    await sql('update data_source_secret set sealed = (select login_key_sealed from postgres_role_binding limit 1)')
     const { deps, admin } = fixture.instances
     const repair = repairPostgresRole(deps, admin, 'orders', fixture.login.clientId)
     await expect(repair).rejects.toMatchObject({ code: 'SECRET_UNREADABLE' })
-    await sql('update postgres_role_binding set login_key_sealed = (select password_sealed from source_before limit 1)')
+    await sql('update postgres_role_binding set login_key_sealed = (select sealed from secret_before limit 1)')
     await expectRefused()
   })
 })

@@ -26,6 +26,6 @@ export function presentInstance(instance: InstanceView, gatewayPort: number): In
 }
 
 function presentDataSource(source: InstanceView['dataSources'][number]): z.output<typeof DataSource> {
-  const { id, type, host, port, database, username, passwordSealed, tlsMode, tlsCa } = source
-  return { id, type, host, port, database, username, passwordSet: passwordSealed !== null, tlsMode, tlsCa }
+  const { id, type, host, port, database, username, sealedSecrets, tlsMode, tlsCa } = source
+  return { id, type, host, port, database, username, passwordSet: sealedSecrets.password !== undefined, tlsMode, tlsCa }
 }

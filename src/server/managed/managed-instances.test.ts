@@ -6,10 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../../test/support/embedded-postgres.ts'
-import { dataSourcePasswordContext, routeOf } from '../../access/data-source-password.ts'
+import { openDataSourceSecrets } from '../../access/data-source-secrets.ts'
 import { type InstanceId, newNumericId, newUuid, type PrincipalId, type WorkspaceId } from '../../base/ids.ts'
 import { MasterKey } from '../../crypto/master-key.ts'
-import { open } from '../../crypto/seal.ts'
 import { provisionCreatorRole } from '../../instances/provision-creator-role.ts'
 import { currentUserName } from '../../postgres-server/os-user.ts'
 import { claimSocketRoot } from '../../postgres-server/socket-folder.ts'
@@ -116,12 +115,12 @@ test('a new managed instance becomes AVAILABLE with its creator role, its databa
 
   const source = await findAdminDataSource(store.db, id)
   expect(source).toMatchObject({ username: 'postern_admin', database: 'databricks_postgres', port: 5432 })
-  const password = open(masterKey, source!.passwordSealed!, dataSourcePasswordContext(source!.id, routeOf(source!)))
+  const { password } = await openDataSourceSecrets({ masterKey }, source!)
   const admin = new pg.Client({
     host: source!.host,
     user: source!.username,
     database: source!.database,
-    password: password.reveal(),
+    password: password!.reveal(),
   })
   await admin.connect()
   const { rows } = await admin.query(

@@ -1,0 +1,38 @@
+import { PosternError } from '../base/errors.ts'
+import type { MasterKey } from '../crypto/master-key.ts'
+import type { DialerDependencies } from '../dialer/dial.ts'
+import type { EngineSession, OpenOptions } from '../engines/engine.ts'
+import { loadEngine } from '../engines/registry.ts'
+import type { DataSourceRow } from '../store/data-sources.ts'
+import type { InstanceRow } from '../store/instances.ts'
+import { openDataSourceSecrets, routeOf } from './data-source-secrets.ts'
+
+export interface OpenDataSourceOptions extends Omit<OpenOptions, 'dialer' | 'secrets'> {
+  /** Another database of the same server than the data source names: the same login reaches it. */
+  readonly database?: string
+}
+
+/**
+ * Opens a session of a stored data source: whoever works on a database that is registered here comes this way. Always close
+ * the session.
+ *
+ * @throws PosternError INSTANCE_NOT_AVAILABLE (stopped, deleted) | SECRET_UNREADABLE | UPSTREAM_* | DATABASE_NOT_FOUND
+ */
+export async function openDataSource(
+  deps: { readonly masterKey: MasterKey; readonly dialer: DialerDependencies },
+  instance: Pick<InstanceRow, 'name' | 'state'>,
+  source: DataSourceRow,
+  { database, ...options }: OpenDataSourceOptions,
+): Promise<EngineSession> {
+  if (instance.state !== 'AVAILABLE') {
+    throw new PosternError('INSTANCE_NOT_AVAILABLE', `Instance '${instance.name}' is ${instance.state}, not AVAILABLE`)
+  }
+  const secrets = await openDataSourceSecrets(deps, source)
+  const engine = await loadEngine(source.engine)
+  const route = routeOf(source)
+  return engine.open(database === undefined ? route : { ...route, database }, {
+    ...options,
+    dialer: deps.dialer,
+    secrets,
+  })
+}
