@@ -70,12 +70,12 @@ describe('a login', () => {
     [
       'to an instance that does not exist',
       { ...allowedFacts, instance: null, binding: null, adminDataSource: null },
-      'instance-unknown',
+      'instance-not-found',
     ],
     [
       'to an instance made again under the same name',
       { ...allowedFacts, instance: { ...allowedFacts.instance, id: 'other' as InstanceId } },
-      'instance-not-named',
+      'credential-wrong-instance',
     ],
     [
       'to a stopped instance',

@@ -8,8 +8,8 @@ export type LoginDenial =
   | 'principal-unknown'
   | 'principal-inactive'
   | 'not-in-workspace'
-  | 'instance-unknown'
-  | 'instance-not-named'
+  | 'instance-not-found'
+  | 'credential-wrong-instance'
   | 'instance-not-available'
   | 'role-not-bound'
   | 'role-of-another'
@@ -31,8 +31,8 @@ export function decideLogin(principal: VerifiedPrincipal, question: LoginQuestio
   if (!facts.principal.inWorkspace) return denied('not-in-workspace')
 
   const { instance, binding, adminDataSource } = facts
-  if (instance === null) return denied('instance-unknown')
-  if (!principal.instanceIds.includes(instance.id)) return denied('instance-not-named')
+  if (instance === null) return denied('instance-not-found')
+  if (!principal.instanceIds.includes(instance.id)) return denied('credential-wrong-instance')
   if (instance.state !== 'AVAILABLE' || adminDataSource === null) {
     return { allowed: false, denial: 'instance-not-available', state: instance.state }
   }

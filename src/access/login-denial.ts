@@ -40,13 +40,13 @@ export function explainDenial(denial: LoginDenial, target: LoginAttempt, state: 
         'the principal that this credential was issued to is no longer in the workspace',
         'Ask a Workspace Admin.',
       )
-    case 'instance-unknown':
+    case 'instance-not-found':
       return refusal(
         'INSTANCE_NOT_FOUND',
         `${instance} does not exist in the workspace of this credential`,
         'Check the name of the instance.',
       )
-    case 'instance-not-named':
+    case 'credential-wrong-instance':
       return refusal(
         'CREDENTIAL_WRONG_INSTANCE',
         `this credential was not issued for ${instance}`,

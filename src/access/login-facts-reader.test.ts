@@ -156,7 +156,7 @@ describe('a removal that this node has seen is not undone by the store going awa
     await login(reader)
     const other = VerifiedPrincipal.afterVerification({ ...principal, instanceIds: [randomUUID() as InstanceId] })
     const { decision } = await authorizeLogin(reader, other, { instanceName: 'sample', roleName: 'ana' })
-    expect(decision).toMatchObject({ denial: 'instance-not-named' })
+    expect(decision).toMatchObject({ denial: 'credential-wrong-instance' })
     await away(true)
     expect(await login(reader)).toBe('allowed by memory')
   })

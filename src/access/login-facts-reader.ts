@@ -130,10 +130,10 @@ function contradictedBy(
     case 'principal-inactive':
     case 'not-in-workspace':
       return ofPrincipal
-    case 'instance-unknown':
+    case 'instance-not-found':
     case 'instance-not-available':
       return onInstance
-    case 'instance-not-named':
+    case 'credential-wrong-instance':
       // Says something of this credential, not of its principal.
       return () => false
     case 'role-not-bound':

@@ -1,4 +1,5 @@
 import type { LoginGrant } from '../access/login-grant.ts'
+import type { AuditReason } from '../audit/audit-record.ts'
 import type { SessionId } from '../base/ids.ts'
 import type { MasterKey } from '../crypto/master-key.ts'
 import type { DialOptions } from '../dialer/dial.ts'
@@ -46,6 +47,6 @@ export interface GatewayContext extends GatewayDependencies, LoginDependencies {
     grant: LoginGrant,
     detail: Readonly<Record<string, string | number>>,
     /** Why the session did not come to be, where it did not. */
-    failure?: string,
+    failure?: AuditReason,
   ): void
 }

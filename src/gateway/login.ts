@@ -4,7 +4,7 @@ import { expiredRefusal, explainDenial, neutralRefusal } from '../access/login-d
 import type { LoginGrant } from '../access/login-grant.ts'
 import type { LoginChannel } from '../access/upstream/login-channel.ts'
 import { verifyDatabaseCredential } from '../access/verify-credential.ts'
-import { type AuditEntry, auditRecord } from '../audit/audit-record.ts'
+import { type AuditEntry, auditReason, auditRecord } from '../audit/audit-record.ts'
 import type { AuditWriter } from '../audit/audit-writer.ts'
 import type { Clock } from '../base/clock.ts'
 import { asPosternError, PosternError } from '../base/errors.ts'
@@ -71,7 +71,7 @@ export async function login(
         ...entry,
         outcome: verdict.outcome.allowed ? 'allowed' : 'denied',
         ...verdict.entry,
-        ...(writing === 'last' && { reason: 'more-of-these-are-not-recorded' }),
+        ...(writing === 'last' && { reason: 'MORE_OF_THESE_ARE_NOT_RECORDED' as const }),
         detail: { ...entry.detail, ...verdict.entry.detail },
       })
       await deps.audit.append(record)
@@ -106,12 +106,21 @@ async function judge(deps: LoginDependencies, password: string, target: LoginTar
     case 'not-a-credential':
     case 'refused': {
       const reason = check.kind === 'refused' ? check.reason : 'not-a-credential'
-      return { outcome: refused(neutralRefusal(target.roleName)), entry: { reason }, neutral: true }
+      return {
+        outcome: refused(neutralRefusal(target.roleName)),
+        entry: { reason: auditReason(reason) },
+        neutral: true,
+      }
     }
     case 'expired': {
       const refusal = expiredRefusal(check.expiredAt, deps.clock.now())
       const { workspaceId, principalId, credentialId } = check
-      const entry = { reason: 'expired', workspaceId, actorId: principalId, detail: { credentialId } }
+      const entry = {
+        reason: 'CREDENTIAL_EXPIRED',
+        workspaceId,
+        actorId: principalId,
+        detail: { credentialId },
+      } as const
       return { outcome: refused(refusal), entry, neutral: false }
     }
     case 'verified': {
@@ -119,7 +128,7 @@ async function judge(deps: LoginDependencies, password: string, target: LoginTar
       if (target.workspaceId !== undefined && target.workspaceId !== principal.workspaceId) {
         return {
           outcome: refused(neutralRefusal(target.roleName)),
-          entry: { reason: 'other-workspace' },
+          entry: { reason: 'OTHER_WORKSPACE' },
           neutral: true,
         }
       }
@@ -132,7 +141,7 @@ async function judge(deps: LoginDependencies, password: string, target: LoginTar
       }
       if (!decision.allowed) {
         const refusal = explainDenial(decision.denial, target, decision.state)
-        return { outcome: refused(refusal), entry: { ...entry, reason: decision.denial }, neutral: false }
+        return { outcome: refused(refusal), entry: { ...entry, reason: auditReason(decision.denial) }, neutral: false }
       }
       const { instanceId, instanceName } = decision.grant.fields
       return {

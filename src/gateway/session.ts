@@ -2,6 +2,7 @@ import type { LoginGrant } from '../access/login-grant.ts'
 import { cancelUpstream } from '../access/upstream/cancel-upstream.ts'
 import { connectUpstream, UpstreamRefusal, type UpstreamSession } from '../access/upstream/connect-upstream.ts'
 import { type LoginChannel, PeerGone } from '../access/upstream/login-channel.ts'
+import { auditReason } from '../audit/audit-record.ts'
 import { asPosternError, PosternError } from '../base/errors.ts'
 import { newUuid, type SessionId } from '../base/ids.ts'
 import { writeAuthenticationOk } from '../pgwire/authentication-request.ts'
@@ -71,7 +72,8 @@ function recordRefusedUpstream(
   grant: LoginGrant,
   thrown: unknown,
 ): void {
-  const reason = thrown instanceof UpstreamRefusal ? `SQLSTATE ${thrown.sqlstate}` : asPosternError(thrown).code
+  const reason =
+    thrown instanceof UpstreamRefusal ? auditReason(`sqlstate ${thrown.sqlstate}`) : asPosternError(thrown).code
   gateway.recordSession('session.start', session, grant, {}, reason)
 }
 

@@ -1,3 +1,4 @@
+import type { AuditReason } from '../audit/audit-record.ts'
 import { recordAudit } from '../audit/record-audit.ts'
 import type { PrincipalId, WorkspaceId } from '../base/ids.ts'
 import type { Secret } from '../base/secret.ts'
@@ -48,8 +49,8 @@ export async function signInWithPassword(
 function denialReason(
   isRight: boolean,
   user: { readonly active: boolean; readonly workspaceRole: string | null } | undefined,
-): string | null {
-  if (!isRight || user === undefined) return 'wrong-password'
-  if (!user.active) return 'inactive'
-  return user.workspaceRole === null ? 'not-in-workspace' : null
+): AuditReason | null {
+  if (!isRight || user === undefined) return 'WRONG_PASSWORD'
+  if (!user.active) return 'PRINCIPAL_INACTIVE'
+  return user.workspaceRole === null ? 'NOT_IN_WORKSPACE' : null
 }

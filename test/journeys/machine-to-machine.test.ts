@@ -126,7 +126,7 @@ describeWith(['psql'], 'machine to machine', () => {
     expect(end?.detail['upstreamPid']).toBe(start?.detail['upstreamPid'])
     expect(end?.detail['bytesFromUpstream']).toBeGreaterThan(0)
     expect(all.find((event) => event.action === 'login' && event.outcome === 'denied')).toMatchObject({
-      reason: 'bad-signature',
+      reason: 'BAD_SIGNATURE',
     })
     expect(JSON.stringify(all)).not.toContain(body.token.slice(-40))
     expect(postern.logs()).not.toContain(body.token.slice(-40))

@@ -58,13 +58,13 @@ describeWith(['psql'], 'a login is refused', () => {
     const [header, payload, signature] = credential.split('.') as [string, string, string]
     const claims = part(credential, 1)
     const attempts: [string, string][] = [
-      ['wrong', 'not-a-credential'],
-      [`${header}.${encode({ ...claims, sub: '100000000000000' })}.${signature}`, 'bad-signature'],
-      [`${encode({ ...part(credential, 0), alg: 'none' })}.${payload}.`, 'bad-signature'],
-      [`${encode({ ...part(credential, 0), alg: 'HS256' })}.${payload}.${signature}`, 'bad-signature'],
-      [forge.withForeignKey(claims), 'unknown-key'],
-      [forge.credential({ iss: 'urn:postern:workspace:1' }, claims), 'wrong-issuer'],
-      [forge.credential({ iat: claims.iat + 3600, exp: claims.exp + 3600 }, claims), 'not-yet-valid'],
+      ['wrong', 'NOT_A_CREDENTIAL'],
+      [`${header}.${encode({ ...claims, sub: '100000000000000' })}.${signature}`, 'BAD_SIGNATURE'],
+      [`${encode({ ...part(credential, 0), alg: 'none' })}.${payload}.`, 'BAD_SIGNATURE'],
+      [`${encode({ ...part(credential, 0), alg: 'HS256' })}.${payload}.${signature}`, 'BAD_SIGNATURE'],
+      [forge.withForeignKey(claims), 'UNKNOWN_KEY'],
+      [forge.credential({ iss: 'urn:postern:workspace:1' }, claims), 'WRONG_ISSUER'],
+      [forge.credential({ iat: claims.iat + 3600, exp: claims.exp + 3600 }, claims), 'NOT_YET_VALID'],
     ]
     const sentences = new Set<string>()
     for (const [password, reason] of attempts) {
@@ -76,7 +76,7 @@ describeWith(['psql'], 'a login is refused', () => {
 
   test('with an access token: it is for the API, never a password', async () => {
     await expectNeutral(application.accessToken)
-    expect(await lastReason()).toBe('wrong-type')
+    expect(await lastReason()).toBe('WRONG_TYPE')
   })
 
   test('with an account password: it never logs in to a database', async () => {
@@ -96,13 +96,13 @@ describeWith(['psql'], 'a login is refused', () => {
     expect(code).toBe(2)
     expect(stderr).toMatch(/authentication failed: the database credential expired \d+ minutes? ago/)
     expect(stderr).toContain('HINT')
-    expect(await lastReason()).toBe('expired')
+    expect(await lastReason()).toBe('CREDENTIAL_EXPIRED')
   })
 
   test('[D2-016] with a credential of another workspace, in neutral words', async () => {
     const other = await forge.credentialOfOtherWorkspace(part(credential, 1))
     await expectNeutral(other)
-    expect(await lastReason()).toBe('other-workspace')
+    expect(await lastReason()).toBe('OTHER_WORKSPACE')
     const { code, stderr } = await logIn(other, { host: 'localhost', options: 'endpoint=sample' })
     expect(code).toBe(2)
     expect(stderr).toMatch(/authentication failed/)
@@ -123,7 +123,7 @@ describeWith(['psql'], 'a login is refused', () => {
   test('as the Postgres role of somebody else, or one that is bound to nobody', async () => {
     const other = await logIn(credential, { user: postern.ready.adminEmail })
     expect(other.stderr).toContain('belongs to another principal')
-    expect(await lastDenial()).toMatchObject({ reason: 'role-of-another', actor: { name: clientId } })
+    expect(await lastDenial()).toMatchObject({ reason: 'ROLE_OF_ANOTHER', actor: { name: clientId } })
     const unbound = await logIn(credential, { user: 'postern_admin' })
     expect(unbound.stderr).toContain('is not bound to any principal')
     const supervisor = await logIn(credential, { user: 'postern_supervisor' })

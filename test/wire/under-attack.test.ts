@@ -200,7 +200,7 @@ describe('a gateway under attack', () => {
       `select reason from audit_event where action = 'login' and detail->>'roleName' = 'flood'`,
     )
     const reasons = rows.map(({ reason }) => reason)
-    expect(reasons).toContain('more-of-these-are-not-recorded')
+    expect(reasons).toContain('MORE_OF_THESE_ARE_NOT_RECORDED')
     expect(reasons.length).toBeLessThanOrEqual(1202)
   })
 
