@@ -4,12 +4,14 @@ import type { TlsMode } from '../contract/tls-mode.ts'
 import type { SshHop, TlsFiles } from '../dialer/data-source-route.ts'
 import type { SecretField } from '../dialer/data-source-secrets.ts'
 import type { DataSourceId, InstanceId, PrincipalId, RoleBindingId, SessionId, WorkspaceId } from '../base/ids.ts'
+import type { CatalogSchema } from './schema-catalog.ts'
+import type { SqlSchema } from './schema-sql.ts'
 
 /**
  * The tables of the metadata store as Kysely sees them: one interface per table of migrations/, same names, same order.
  * bigint columns are strings (ids never pass through a number), timestamptz is a Date, bytea a Buffer.
  */
-export interface Schema {
+export interface Schema extends CatalogSchema, SqlSchema {
   deployment: DeploymentTable
   workspace: WorkspaceTable
   workspace_host: WorkspaceHostTable
