@@ -74,7 +74,9 @@ async function build(onClose: (close: () => unknown) => void): Promise<Stage> {
   const benchPassword = randomUUID()
   await prepareDatabase(upstream, benchPassword)
 
-  const postern = await startPostern({ flags: ['--gateway-max-sessions', '20000'] })
+  const postern = await startPostern({
+    flags: ['--gateway-max-sessions', '20000', '--gateway-max-sessions-per-principal', '20000'],
+  })
   onClose(() => postern.stop())
   const peerFolder = linkBelowSocketRoot(postern, unix)
   onClose(() => rmSync(peerFolder, { recursive: true, force: true }))

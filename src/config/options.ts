@@ -129,6 +129,12 @@ export const OPTIONS = {
     'Sockets per worker that may be open without having logged in yet.',
   ),
   gatewayMaxSessions: option('Gateway', integer(1, 1_000_000), '10000', 'Sessions per worker that may be open.'),
+  gatewayMaxSessionsPerPrincipal: option(
+    'Gateway',
+    integer(1, 1_000_000),
+    '1000',
+    'Sessions per worker that one principal may have, under all its Postgres roles together.',
+  ),
   deniedAddresses: option(
     'Gateway',
     list(addressRange),

@@ -18,6 +18,8 @@ export interface GatewaySettings {
   readonly loginTimeoutMs: number
   readonly maxPreAuth: number
   readonly maxSessions: number
+  /** Those that are being opened included. */
+  readonly maxSessionsPerPrincipal: number
   /** Folder below which the sockets of this node's managed instances are, and nothing of anybody else. */
   readonly peerSocketRoot: string
 }

@@ -46,7 +46,7 @@ export interface Gateway {
 export async function startGateway(deps: GatewayDependencies): Promise<Gateway> {
   const { settings, logger } = deps
   const preAuth = new PreAuth(settings.maxPreAuth)
-  const sessions = new Sessions(settings.maxSessions)
+  const sessions = new Sessions(settings)
   const cancelKeys = new CancelKeys()
   const unknown = new AttemptLimit(unknownKeys)
   let cancels = 0

@@ -2,7 +2,7 @@ import type { LoginGrant } from '../access/login-grant.ts'
 import { cancelUpstream } from '../access/upstream/cancel-upstream.ts'
 import { connectUpstream, UpstreamRefusal, type UpstreamSession } from '../access/upstream/connect-upstream.ts'
 import { type LoginChannel, PeerGone } from '../access/upstream/login-channel.ts'
-import { auditReason } from '../audit/audit-record.ts'
+import { type AuditReason, auditReason } from '../audit/audit-record.ts'
 import { asPosternError, PosternError } from '../base/errors.ts'
 import { newUuid, type SessionId } from '../base/ids.ts'
 import { writeAuthenticationOk } from '../pgwire/authentication-request.ts'
@@ -15,7 +15,8 @@ import type { GatewayContext } from './gateway-context.ts'
 import { login } from './login.ts'
 import { negotiate, type TlsStartup, UnansweredViolation } from './negotiate.ts'
 import { Relay } from './relay.ts'
-import { resolveTarget } from './resolve-target.ts'
+import { type LoginTarget, resolveTarget } from './resolve-target.ts'
+import type { SessionPlace } from './sessions.ts'
 
 /**
  * One client of the gateway, from its first byte to the relay:
@@ -52,11 +53,7 @@ export async function runSession(gateway: GatewayContext, socket: AcceptedSocket
     const target = resolveTarget(client, gateway.findWorkspaceByDomain)
     const outcome = await login(gateway, client.channel, client.startup, target, session)
     if (!outcome.allowed) throw outcome.refusal
-    const upstream = await connectUpstream(gateway, outcome.grant, target, onChannel).catch((thrown: unknown) => {
-      recordRefusedUpstream(gateway, session, outcome.grant, thrown)
-      throw thrown
-    })
-    startRelay(gateway, session, client, outcome.grant, upstream)
+    await openSession(gateway, session, client, target, outcome.grant, onChannel)
   } catch (thrown) {
     refuse(gateway, session, client?.channel ?? channels.at(-1), socket, thrown)
   } finally {
@@ -65,16 +62,30 @@ export async function runSession(gateway: GatewayContext, socket: AcceptedSocket
   }
 }
 
-/** An allowed login that ends here leaves its trace too: a bound role that drifted must not go unnoticed. */
-function recordRefusedUpstream(
+/** An allowed login that comes to nothing leaves its trace too: a bound role that drifted must not go unnoticed. */
+async function openSession(
   gateway: GatewayContext,
   session: { id: SessionId; peer: string },
+  client: TlsStartup,
+  target: LoginTarget,
   grant: LoginGrant,
-  thrown: unknown,
-): void {
-  const reason =
-    thrown instanceof UpstreamRefusal ? auditReason(`sqlstate ${thrown.sqlstate}`) : asPosternError(thrown).code
-  gateway.recordSession('session.start', session, grant, {}, reason)
+  onChannel: (channel: LoginChannel) => void,
+): Promise<void> {
+  let place: SessionPlace | undefined
+  try {
+    place = gateway.sessions.takePlace(grant.fields.principalId)
+    const upstream = await connectUpstream(gateway, grant, target, onChannel)
+    startRelay(gateway, session, client, grant, upstream, place)
+  } catch (thrown) {
+    place?.leave()
+    gateway.recordSession('session.start', session, grant, {}, reasonOf(thrown))
+    throw thrown
+  }
+}
+
+function reasonOf(thrown: unknown): AuditReason {
+  if (thrown instanceof UpstreamRefusal) return auditReason(`sqlstate ${thrown.sqlstate}`)
+  return thrown instanceof PeerGone ? 'CLIENT_GONE' : asPosternError(thrown).code
 }
 
 /** The one place that writes an ErrorResponse during a login. */
@@ -104,10 +115,15 @@ function refuse(
 function requireBothSides(client: LoginChannel, upstream: LoginChannel): void {
   try {
     client.requireIntact()
-    upstream.requireIntact()
   } catch (thrown) {
     upstream.socket.destroy()
     throw thrown
+  }
+  try {
+    upstream.requireIntact()
+  } catch (cause) {
+    upstream.socket.destroy()
+    throw new PosternError('UPSTREAM_UNREACHABLE', 'the database closed the socket during the login', { cause })
   }
 }
 
@@ -117,6 +133,7 @@ function startRelay(
   client: TlsStartup,
   grant: LoginGrant,
   upstream: UpstreamSession,
+  place: SessionPlace,
 ): void {
   requireBothSides(client.channel, upstream.channel)
   const { backendKey } = upstream
@@ -142,7 +159,7 @@ function startRelay(
   const startedAt = performance.now()
   const relay = new Relay(client.channel.socket, upstream.channel.socket, start, () => {
     cancelKey?.revoke()
-    leave()
+    place.leave()
     gateway.recordSession('session.end', session, grant, {
       upstreamPid,
       durationMs: Math.round(performance.now() - startedAt),
@@ -150,7 +167,7 @@ function startRelay(
       bytesFromUpstream: relay.bytesFromUpstream,
     })
   })
-  const leave = gateway.sessions.enter(relay)
+  place.enter(relay)
   gateway.recordSession('session.start', session, grant, {
     upstreamPid,
     applicationName: client.startup.parameters.get('application_name') ?? '',

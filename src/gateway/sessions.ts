@@ -1,39 +1,88 @@
 import { PosternError } from '../base/errors.ts'
+import type { PrincipalId } from '../base/ids.ts'
 import type { Relay } from './relay.ts'
 
-/** The open sessions of this worker. */
+/** A place that a login has taken, until its session ends or does not come to be. */
+export interface SessionPlace {
+  /** The session is open. */
+  enter(relay: Relay): void
+  /** May be called again. */
+  leave(): void
+}
+
+interface SessionLimits {
+  readonly maxSessions: number
+  readonly maxSessionsPerPrincipal: number
+}
+
+/** The sessions of this worker, those that are being opened included: logins at the same time cannot slip past the limits. */
 export class Sessions {
-  readonly #max: number
+  readonly #limits: SessionLimits
   readonly #open = new Set<Relay>()
+  readonly #placesOf = new Map<PrincipalId, number>()
+  #places = 0
   #draining = false
   #onEmpty: (() => void) | undefined
 
-  constructor(max: number) {
-    this.#max = max
+  constructor(limits: SessionLimits) {
+    this.#limits = limits
   }
 
   get size(): number {
     return this.#open.size
   }
 
-  /** @throws PosternError TOO_MANY_SESSIONS | SHUTTING_DOWN */
+  /**
+   * Refuses early, before anything is known of the client. Takes no place: strangers must not hold any.
+   * @throws PosternError TOO_MANY_SESSIONS | SHUTTING_DOWN
+   */
   requireRoom(): void {
     if (this.#draining) throw new PosternError('SHUTTING_DOWN', 'the gateway is shutting down')
-    if (this.#open.size >= this.#max) {
+    const { maxSessions } = this.#limits
+    if (this.#places < maxSessions) return
+    throw new PosternError(
+      'TOO_MANY_SESSIONS',
+      `sorry, too many clients already: the gateway has ${maxSessions} sessions`,
+    )
+  }
+
+  /** @throws PosternError TOO_MANY_SESSIONS | SHUTTING_DOWN */
+  takePlace(principalId: PrincipalId): SessionPlace {
+    this.requireRoom()
+    const { maxSessionsPerPrincipal } = this.#limits
+    const taken = this.#placesOf.get(principalId) ?? 0
+    if (taken >= maxSessionsPerPrincipal) {
       throw new PosternError(
         'TOO_MANY_SESSIONS',
-        `sorry, too many clients already: the gateway has ${this.#max} open sessions`,
+        `too many sessions: this principal has ${taken}, and may have no more in one worker of the gateway`,
+        { hint: 'Close sessions that are not used, or have gatewayMaxSessionsPerPrincipal raised.' },
       )
+    }
+    this.#placesOf.set(principalId, taken + 1)
+    this.#places += 1
+    let left = false
+    let session: Relay | undefined
+    return {
+      enter: (relay) => {
+        session = relay
+        this.#open.add(relay)
+      },
+      leave: () => {
+        if (left) return
+        left = true
+        this.#places -= 1
+        this.#giveBack(principalId)
+        if (session === undefined) return
+        this.#open.delete(session)
+        if (this.#open.size === 0) this.#onEmpty?.()
+      },
     }
   }
 
-  /** @returns how to leave when the session ends */
-  enter(relay: Relay): () => void {
-    this.#open.add(relay)
-    return () => {
-      this.#open.delete(relay)
-      if (this.#open.size === 0) this.#onEmpty?.()
-    }
+  #giveBack(principalId: PrincipalId): void {
+    const taken = (this.#placesOf.get(principalId) ?? 1) - 1
+    if (taken > 0) this.#placesOf.set(principalId, taken)
+    else this.#placesOf.delete(principalId)
   }
 
   /**

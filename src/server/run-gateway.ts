@@ -57,6 +57,7 @@ async function startWorker(bootstrap: ChildBootstrap): Promise<RunningRole> {
         loginTimeoutMs: config.loginTimeoutSeconds * 1000,
         maxPreAuth: config.gatewayMaxPreAuth,
         maxSessions: config.gatewayMaxSessions,
+        maxSessionsPerPrincipal: config.gatewayMaxSessionsPerPrincipal,
         peerSocketRoot: bootstrap.socketRoot,
       },
     })

@@ -85,6 +85,7 @@ export async function startGatewayFixture(
       loginTimeoutMs: 5_000,
       maxPreAuth: 4096,
       maxSessions: 1000,
+      maxSessionsPerPrincipal: 1000,
       peerSocketRoot: '/run/postern/test',
       ...options.settings,
     },

@@ -48,9 +48,10 @@ const expectNothingHeld = async () => {
     .toEqual([0, 0, 0])
 }
 
-afterEach(() => {
+const destroyClients = () => {
   for (const client of clients.splice(0)) client.destroy()
-})
+}
+afterEach(destroyClients)
 
 describe('a gateway under attack', () => {
   beforeAll(async () => {
@@ -235,9 +236,63 @@ describe('a gateway with few places', () => {
   })
 })
 
+describe('a gateway with few sessions', () => {
+  beforeAll(async () => {
+    fixture = await startGatewayFixture({ settings: { maxSessions: 5, maxSessionsPerPrincipal: 3 } })
+  })
+  afterAll(() => fixture?.stop())
+  afterEach(async () => {
+    destroyClients()
+    await expectNothingHeld()
+  })
+
+  /** What each of so many logins at the same moment reads: `Z`, or why it was refused. */
+  const logInTogether = async (count: number) => {
+    const answers = await Promise.all(
+      Array.from({ length: count }, async () => {
+        const client = await openSecure()
+        return (await client.logIn(parameters(), fixture.login.credential)).at(-1)!
+      }),
+    )
+    return answers.map((answer) => (answer.type === 'Z' ? 'Z' : errorOf(answer)))
+  }
+
+  test('gives one principal its share of them, also to logins at the same moment, and says so', async () => {
+    const answers = await logInTogether(12)
+    expect(answers.filter((answer) => answer === 'Z')).toHaveLength(3)
+    const refused = answers.find((answer) => answer !== 'Z')
+    expect(refused).toMatchObject({
+      severity: 'FATAL',
+      sqlstate: '53300',
+      message: 'too many sessions: this principal has 3, and may have no more in one worker of the gateway',
+    })
+    const records = async () =>
+      (
+        await fixture.store.pool.query(
+          `select action, outcome, reason, count(*)::int as n from audit_event where action in ('login', 'session.start')
+            group by action, outcome, reason order by action, outcome`,
+        )
+      ).rows
+    await expect.poll(records).toEqual([
+      { action: 'login', outcome: 'allowed', reason: null, n: 12 },
+      { action: 'session.start', outcome: 'allowed', reason: null, n: 3 },
+      { action: 'session.start', outcome: 'failed', reason: 'TOO_MANY_SESSIONS', n: 9 },
+    ])
+  })
+
+  test('gives a place back when its session ends, or never comes to be', async () => {
+    for (let round = 0; round < 3; round++) {
+      const client = await openSecure()
+      const answer = await client.logIn(parameters({ database: 'nowhere' }), fixture.login.credential)
+      expect(errorOf(answer.at(-1)!).sqlstate).toBe('3D000')
+    }
+    expect((await logInTogether(3)).every((answer) => answer === 'Z')).toBe(true)
+  })
+})
+
 describe('an upstream that is slow', () => {
-  /** `late`: its first answer comes when the login is over already. `silent`: and nothing after the TLS handshake. */
-  let manner: 'prompt' | 'late' | 'silent' = 'prompt'
+  /** `unhurried`: its first answer takes a while. `late`: its first answer comes when the login is over already. `silent`: and nothing after the TLS handshake. */
+  let manner: 'prompt' | 'unhurried' | 'late' | 'silent' = 'prompt'
   let relay: ReturnType<typeof createServer>
   beforeAll(async () => {
     fixture = await startGatewayFixture({
@@ -246,6 +301,7 @@ describe('an upstream that is slow', () => {
         relay = createServer((near) => {
           const far = connect(source.port, '127.0.0.1')
           const [isLate, isSilent] = [manner !== 'prompt', manner === 'silent']
+          const delayMs = manner === 'unhurried' ? 300 : 1_500
           let flights = 0
           for (const socket of [near, far]) socket.on('error', () => undefined)
           near.on('close', () => far.destroy())
@@ -255,7 +311,7 @@ describe('an upstream that is slow', () => {
             if (!isSilent || flights <= 3) far.write(chunk)
           })
           far.on('data', (chunk) => {
-            if (isLate && flights === 1) setTimeout(() => near.write(chunk), 1_500)
+            if (isLate && flights === 1) setTimeout(() => near.write(chunk), delayMs)
             else if (!isSilent || flights <= 2) near.write(chunk)
           })
         })
@@ -286,4 +342,26 @@ describe('an upstream that is slow', () => {
       await logIn()
     },
   )
+
+  test('leaves a record of the session that did not come to be because its client was gone by then', async () => {
+    manner = 'unhurried'
+    const client = await openSecure()
+    await client.write(startupMessage(parameters()))
+    await client.readMessage()
+    await client.write(message('p', Buffer.from(`${fixture.login.credential}\0`)))
+    await sleep(100)
+    client.destroy()
+    await expectNothingHeld()
+    const withoutStart = async () =>
+      (
+        await fixture.store.pool.query(
+          `select session_id from audit_event where action = 'login' and outcome = 'allowed' and session_id not in
+            (select session_id from audit_event where action = 'session.start')`,
+        )
+      ).rows
+    await expect.poll(withoutStart, { timeout: 5_000 }).toEqual([])
+    const { rows } = await fixture.store.pool.query(`select outcome from audit_event where reason = 'CLIENT_GONE'`)
+    expect(rows).toEqual([{ outcome: 'failed' }])
+    manner = 'prompt'
+  })
 })
