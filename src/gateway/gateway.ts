@@ -5,6 +5,7 @@ import { auditRecord } from '../audit/audit-record.ts'
 import { writeErrorResponse } from '../pgwire/error-response.ts'
 import type { ByteListener, TlsIdentity } from '../transport/byte-socket.ts'
 import { CancelKeys } from './cancel-keys.ts'
+import { CancelPlaces } from './cancel-places.ts'
 import type { GatewayContext, GatewayDependencies } from './gateway-context.ts'
 import { PreAuth } from './pre-auth.ts'
 import { RefusedStrangers } from './refused-strangers.ts'
@@ -18,8 +19,8 @@ const adminShutdown = writeErrorResponse({
   hint: 'Connect again.',
 })
 
-/** Cancel requests on their way at one time: each costs an upstream socket, and anybody may send one. */
-const cancelsMax = 64
+/** Cancel requests on their way at one time: each costs an upstream socket, and anybody may send one. One address must leave room. */
+const cancelPlaces = { total: 64, perAddress: 8 }
 /** Of these, questions to the other workers: they must not take the sessions of the store that logins need. */
 const broadcastsMax = 2
 /** Keys that are not known here, by address: a key of 4 bytes must not be found by trying. */
@@ -49,7 +50,7 @@ export async function startGateway(deps: GatewayDependencies): Promise<Gateway> 
   const sessions = new Sessions(settings)
   const cancelKeys = new CancelKeys()
   const unknown = new AttemptLimit(unknownKeys)
-  let cancels = 0
+  const cancels = new CancelPlaces(cancelPlaces)
   let broadcasts = 0
 
   async function cancelHere(fingerprint: string): Promise<boolean> {
@@ -76,18 +77,19 @@ export async function startGateway(deps: GatewayDependencies): Promise<Gateway> 
     cancelKeys,
     strangers: new RefusedStrangers(),
     async cancel(fingerprint, peer) {
-      if (cancels >= cancelsMax) return
-      cancels += 1
+      const address = addressKey(peer)
+      const leave = cancels.enter(address)
+      if (leave === undefined) return
       try {
-        await unknown.take(addressKey(peer))
-        if (await cancelHere(fingerprint)) await unknown.giveBack(addressKey(peer))
+        await unknown.take(address)
+        if (await cancelHere(fingerprint)) await unknown.giveBack(address)
         else await broadcast(fingerprint)
       } catch (thrown) {
         // Whoever is over the limit must not fill the log instead.
         const level = asPosternError(thrown).code === 'RATE_LIMITED' ? 'debug' : 'warn'
         logger[level]({ err: thrown, peer }, 'a cancel request was not passed on')
       } finally {
-        cancels -= 1
+        leave()
       }
     },
     recordSession(action, session, grant, detail, failure) {

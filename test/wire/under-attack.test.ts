@@ -5,7 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type GatewayFixture, startGatewayFixture } from '../support/gateway-fixture.ts'
 import { RawPgClient } from '../support/raw-pg-client.ts'
-import { cancelRequest, errorOf, message, sslRequest, startupMessage } from '../support/raw-pg-messages.ts'
+import {
+  backendKeyOf,
+  cancelRequest,
+  errorOf,
+  message,
+  sslRequest,
+  startupMessage,
+} from '../support/raw-pg-messages.ts'
 
 let fixture: GatewayFixture
 const clients: RawPgClient[] = []
@@ -363,5 +370,24 @@ describe('an upstream that is slow', () => {
     const { rows } = await fixture.store.pool.query(`select outcome from audit_event where reason = 'CLIENT_GONE'`)
     expect(rows).toEqual([{ outcome: 'failed' }])
     manner = 'prompt'
+  })
+
+  test('lets no address hold all the places of cancel requests: those of others are passed on', async () => {
+    manner = 'prompt'
+    const [target, victim] = [await openSecure(), await openSecure()]
+    const keys = []
+    for (const client of [target, victim]) {
+      keys.push(backendKeyOf(await client.logIn(parameters(), fixture.login.credential)))
+    }
+    const query = victim.query('select pg_sleep(20)', 15_000).catch((error: Error) => error.message)
+    await sleep(300)
+    manner = 'silent'
+    for (let i = 0; i < 100; i++) await (await open()).write(cancelRequest(keys[0]!))
+    await sleep(300)
+    manner = 'prompt'
+    const other = connect({ host: '127.0.0.1', port: fixture.gateway.port, localAddress: '127.0.0.2' })
+    other.write(cancelRequest(keys[1]!))
+    expect(await query).toContain('57014')
+    other.destroy()
   })
 })
