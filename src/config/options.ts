@@ -141,6 +141,12 @@ export const OPTIONS = {
     '',
     'Addresses that are never dialled, besides link-local and cloud-metadata addresses, which never are.',
   ),
+  tlsFileDirs: option(
+    'Gateway',
+    list(path),
+    '',
+    'Folders that data sources may name TLS files in (authority, client certificate and key). Without any, none may.',
+  ),
 
   storeUrl: optional(
     'Metadata store',

@@ -108,7 +108,7 @@ describe('where a dial may lead', () => {
       code: 'UPSTREAM_NAME_UNKNOWN',
     })
     const closed = await dialTo(routeTo(1, { host: 'localhost' })).catch((error: Error & { code: string }) => error)
-    expect(closed).toMatchObject({ code: 'UPSTREAM_UNREACHABLE' })
+    expect(closed).toMatchObject({ code: 'UPSTREAM_PORT_CLOSED' })
     expect((closed as Error).message).not.toMatch(/127|::1/)
     await expect(dialTo(routeTo(5432, { host: '/tmp/no-such-folder' }))).rejects.toMatchObject({
       code: 'UPSTREAM_UNREACHABLE',
@@ -161,14 +161,14 @@ describeWith(['openssl'], 'TLS is verified as the route says', () => {
   it.each<[string, Partial<DataSourceRoute>, { names: string[]; days?: number; by?: 'stranger' }, string]>([
     ['full, right name', { host: 'localhost' }, { names: ['localhost'] }, 'ok'],
     ['full, right address', {}, { names: ['127.0.0.1'] }, 'ok'],
-    ['full, wrong name', { host: 'localhost' }, { names: ['db.example.test'] }, 'another host name'],
-    ['full, name instead of address', {}, { names: ['localhost'] }, 'another host name'],
-    ['full, wrong authority', { host: 'localhost' }, { names: ['localhost'], by: 'stranger' }, 'not trusted'],
-    ['full, expired', { host: 'localhost' }, { names: ['localhost'], days: -1 }, 'expired'],
-    ['full, public authorities', { host: 'localhost', tlsCa: null }, { names: ['localhost'] }, 'not trusted'],
+    ['full, wrong name', { host: 'localhost' }, { names: ['db.example.test'] }, 'WRONG_NAME'],
+    ['full, name instead of address', {}, { names: ['localhost'] }, 'WRONG_NAME'],
+    ['full, wrong authority', { host: 'localhost' }, { names: ['localhost'], by: 'stranger' }, 'UNTRUSTED'],
+    ['full, expired', { host: 'localhost' }, { names: ['localhost'], days: -1 }, 'EXPIRED'],
+    ['full, public authorities', { host: 'localhost', tlsCa: null }, { names: ['localhost'] }, 'UNTRUSTED'],
     ['ca, wrong name', { tlsMode: 'verify-ca' }, { names: ['db.example.test'] }, 'ok'],
-    ['ca, wrong authority', { tlsMode: 'verify-ca' }, { names: ['127.0.0.1'], by: 'stranger' }, 'not trusted'],
-    ['ca, expired', { tlsMode: 'verify-ca' }, { names: ['127.0.0.1'], days: -1 }, 'expired'],
+    ['ca, wrong authority', { tlsMode: 'verify-ca' }, { names: ['127.0.0.1'], by: 'stranger' }, 'UNTRUSTED'],
+    ['ca, expired', { tlsMode: 'verify-ca' }, { names: ['127.0.0.1'], days: -1 }, 'EXPIRED'],
     [
       'require, wrong everything',
       { tlsMode: 'require', tlsCa: null },
@@ -182,9 +182,7 @@ describeWith(['openssl'], 'TLS is verified as the route says', () => {
       const socket = await attempt
       socket.destroy()
     } else {
-      const error = await attempt.catch((thrown: unknown) => thrown)
-      expect(error).toMatchObject({ code: 'UPSTREAM_TLS_UNTRUSTED' })
-      expect((error as Error).message).toContain(expected)
+      await expect(attempt).rejects.toMatchObject({ code: `UPSTREAM_TLS_${expected}` })
     }
   })
 })

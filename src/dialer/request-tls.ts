@@ -5,13 +5,15 @@ import { connectFailure } from './dial-errors.ts'
 
 const YES = 0x53
 const NO = 0x4e
+/** Content type of a TLS record that holds an alert (RFC 8446 section 5.1): our request was taken for a broken ClientHello. */
+const TLS_ALERT = 0x15
 
 /**
  * Asks a Postgres server to speak TLS and reads its answer: exactly one byte. Whatever else comes with that byte was injected
  * before TLS began (CVE-2021-23222), so it ends the attempt.
  *
  * @returns once the server agreed; the caller starts the handshake next
- * @throws PosternError UPSTREAM_TLS_REFUSED | UPSTREAM_PROTOCOL | UPSTREAM_UNREACHABLE
+ * @throws PosternError UPSTREAM_TLS_REFUSED | UPSTREAM_TLS_ON_PLAIN_PORT | UPSTREAM_PROTOCOL | UPSTREAM_UNREACHABLE
  */
 export function requestTls(socket: ByteSocket): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -38,6 +40,17 @@ function refusal(answer: Uint8Array): PosternError {
     return new PosternError('UPSTREAM_PROTOCOL', 'bytes that are not TLS came with the answer to the TLS request')
   if (answer.length === 1 && answer[0] === NO)
     return new PosternError('UPSTREAM_TLS_REFUSED', 'the database does not offer TLS')
+  if (answer[0] === TLS_ALERT && answer[1] === 3) {
+    return new PosternError(
+      'UPSTREAM_TLS_ON_PLAIN_PORT',
+      'the server speaks TLS at once, where the Postgres protocol begins in the clear',
+    )
+  }
+  if (Buffer.from(answer.subarray(0, 5)).toString('latin1') === 'HTTP/') {
+    return new PosternError('UPSTREAM_PROTOCOL', 'what answers at the port of the database is a web server', {
+      hint: 'Use the port of the database itself.',
+    })
+  }
   return new PosternError(
     'UPSTREAM_PROTOCOL',
     'what answers at the address of the database does not speak the Postgres protocol',

@@ -56,7 +56,7 @@ export async function composeShared(bootstrap: ChildBootstrap, role: ChildRole):
         transport: transports[role === 'gateway' ? config.gatewayTransport : 'bun'],
         addressRules: AddressRules.create(config.deniedAddresses),
         tunnels: noTunnels,
-        tlsFileFolders: [],
+        tlsFileFolders: config.tlsFileDirs,
       },
       async close() {
         await unfollow()

@@ -91,8 +91,24 @@ export interface TlsClientOptions {
   readonly caPem: string | undefined
   /** `chain` verifies the chain only (verify-ca), `none` encrypts only (require). */
   readonly verify: 'full' | 'chain' | 'none'
-  readonly certificatePem?: string
-  readonly privateKeyPem?: string
+  readonly certificatePem?: string | undefined
+  readonly privateKeyPem?: string | undefined
+}
+
+/** What a finished handshake agreed on, and who the peer says it is. */
+export interface TlsPeer {
+  /** `TLSv1.3`. */
+  readonly protocol: string
+  /** Name of OpenSSL. */
+  readonly cipher: string | undefined
+  /** Certificate of the peer itself, in DER. */
+  readonly certificate: Uint8Array | undefined
+}
+
+/** An outgoing socket whose TLS handshake is complete, with the server verified as asked. */
+export interface SecuredSocket extends ByteSocket {
+  /** Only while the socket is open. Costs some parsing: for reports, not for every session. */
+  describePeer(): TlsPeer
 }
 
 /** An outgoing socket before TLS. */
@@ -102,7 +118,7 @@ export interface ConnectedSocket extends ByteSocket {
    * verification (`DEPTH_ZERO_SELF_SIGNED_CERT`, `ERR_TLS_CERT_ALTNAME_INVALID` …) or of the failed handshake (`EPROTO`, `ECONNRESET`).
    * The deadline is the caller's: `destroy` ends it.
    */
-  upgradeToTls(options: TlsClientOptions): Promise<ByteSocket>
+  upgradeToTls(options: TlsClientOptions): Promise<SecuredSocket>
 }
 
 /** One implementation of sockets: `bun` (native) or `node` (portable). */

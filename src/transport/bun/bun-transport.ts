@@ -4,6 +4,7 @@ import type {
   ConnectedSocket,
   ConnectTarget,
   ListenOptions,
+  SecuredSocket,
   TlsByteSocket,
   TlsClientOptions,
   TlsIdentity,
@@ -35,7 +36,7 @@ class NativeConnectedSocket extends NativeSocket implements ConnectedSocket {
     this.attach(native)
   }
 
-  async upgradeToTls(options: TlsClientOptions): Promise<TlsByteSocket> {
+  async upgradeToTls(options: TlsClientOptions): Promise<SecuredSocket> {
     return connectTls(this, options)
   }
 }

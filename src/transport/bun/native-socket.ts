@@ -2,6 +2,8 @@ import type { ByteSocket, ByteSocketHandlers } from '../byte-socket.ts'
 
 /** Seconds-scale default of Linux is two hours: too late to notice a peer that vanished. */
 const KEEP_ALIVE_DELAY_MS = 60_000
+/** Every chunk is a copy in memory of its own. From this size on it is worth a call to free it before the collector does. */
+const FREED_AT_ONCE_BYTES = 8 * 1024
 
 /**
  * A ByteSocket over Bun's native socket. The native handlers are shared by all sockets and find theirs by `socket.data`, so
@@ -34,6 +36,10 @@ export class NativeSocket implements ByteSocket {
   constructor(remoteAddress: string, remotePort: number) {
     this.remoteAddress = remoteAddress
     this.remotePort = remotePort
+  }
+
+  protected get native(): Bun.Socket<NativeSocket> | undefined {
+    return this.#native
   }
 
   attach(native: Bun.Socket<NativeSocket>): void {
@@ -99,6 +105,7 @@ export class NativeSocket implements ByteSocket {
     if (this.#successor !== undefined) return
     if (this.#handlers !== undefined && !this.#paused && this.#unread.length === 0) {
       this.#handlers.onData(chunk)
+      free(chunk)
       return
     }
     this.#unread.push(chunk)
@@ -181,6 +188,15 @@ export class NativeSocket implements ByteSocket {
       this.failed(thrown as Error)
     }
   }
+}
+
+/**
+ * Gives the memory of a chunk back, so that the next one takes the same: left to the collector, a flow of large chunks runs
+ * through ever new memory, and the kernel's work for it is an eighth of what relaying costs. The chunk is empty from then on.
+ */
+function free(chunk: Uint8Array): void {
+  const { buffer } = chunk
+  if (chunk.length >= FREED_AT_ONCE_BYTES && buffer.byteLength === chunk.length) (buffer as ArrayBuffer).transfer(0)
 }
 
 /** Settings of every connection: no waiting for more bytes to send, and a probe for peers that vanished. */

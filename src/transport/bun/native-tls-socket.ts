@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { checkServerIdentity, createSecureContext } from 'node:tls'
 import { POSTGRES_ALPN } from '../alpn.ts'
-import type { TlsByteSocket, TlsClientOptions, TlsIdentity } from '../byte-socket.ts'
+import type { SecuredSocket, TlsByteSocket, TlsClientOptions, TlsIdentity, TlsPeer } from '../byte-socket.ts'
 import { nativeEvents, NativeSocket } from './native-socket.ts'
 
 type Native = Bun.Socket<NativeSocket>
@@ -21,7 +21,7 @@ const ALPN_WIRE_FORMAT = Buffer.from(`${String.fromCharCode(POSTGRES_ALPN.length
 const HANDSHAKE_FAILURES: ReadonlySet<unknown> = new Set(['EPROTO', 'ECONNRESET'])
 
 /** A socket above TLS. It is handed out once its handshake is done and accepted. */
-class NativeTlsSocket extends NativeSocket implements TlsByteSocket {
+class NativeTlsSocket extends NativeSocket implements TlsByteSocket, SecuredSocket {
   serverName: string | undefined
   alpnProtocol: string | undefined
   readonly #giveUp: 'close' | 'terminate'
@@ -48,6 +48,14 @@ class NativeTlsSocket extends NativeSocket implements TlsByteSocket {
     } else {
       this.#outcome.reject(refused)
       native[this.#giveUp]()
+    }
+  }
+
+  describePeer(): TlsPeer {
+    return {
+      protocol: this.native?.getTLSVersion() ?? '',
+      cipher: this.native?.getCipher()?.name,
+      certificate: this.native?.getPeerX509Certificate()?.raw,
     }
   }
 
@@ -78,7 +86,7 @@ export function acceptTls(below: NativeSocket, identity: TlsIdentity, firstBytes
 }
 
 /** The client side of TLS over an outgoing socket. */
-export async function connectTls(below: NativeSocket, options: TlsClientOptions): Promise<TlsByteSocket> {
+export async function connectTls(below: NativeSocket, options: TlsClientOptions): Promise<SecuredSocket> {
   const { serverName, verify } = options
   if (verify === 'full' && serverName === undefined)
     throw nameMismatch('no name was given to check the certificate against')
@@ -109,7 +117,7 @@ function upgrade(
   above: NativeTlsSocket,
   tls: Bun.TLSOptions,
   server: (unread: readonly Uint8Array[]) => ServerUpgrade,
-): Promise<TlsByteSocket> {
+): Promise<NativeTlsSocket> {
   const { native, unread } = below.succeedBy(above)
   try {
     const options: Bun.TLSUpgradeOptions<NativeSocket> & ServerUpgrade = {

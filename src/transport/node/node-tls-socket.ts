@@ -8,18 +8,20 @@ import {
   type SecureContext,
 } from 'node:tls'
 import { POSTGRES_ALPN } from '../alpn.ts'
-import type { TlsByteSocket, TlsClientOptions, TlsIdentity } from '../byte-socket.ts'
+import type { SecuredSocket, TlsByteSocket, TlsClientOptions, TlsIdentity, TlsPeer } from '../byte-socket.ts'
 import { connectionClosed, NodeSocket } from './node-socket.ts'
 
 /** A socket above TLS. It is handed out once its handshake is done and accepted. */
-class NodeTlsSocket extends NodeSocket implements TlsByteSocket {
+class NodeTlsSocket extends NodeSocket implements TlsByteSocket, SecuredSocket {
   serverName: string | undefined
   alpnProtocol: string | undefined
   readonly handshake: Promise<NodeTlsSocket>
+  readonly #tls: TLSSocket
 
   /** @param done event that says the handshake is done, and for a client that the server is verified as asked */
   constructor(stream: TLSSocket, below: NodeSocket, done: 'secure' | 'secureConnect') {
     super(stream, below.remoteAddress, below.remotePort)
+    this.#tls = stream
     const { promise, resolve, reject } = Promise.withResolvers<NodeTlsSocket>()
     this.handshake = promise
     stream.once(done, () => {
@@ -31,6 +33,14 @@ class NodeTlsSocket extends NodeSocket implements TlsByteSocket {
     })
     stream.once('error', (error: Error & { code?: string }) => reject(error.code ? error : connectionClosed(error)))
     stream.once('close', () => reject(connectionClosed(undefined)))
+  }
+
+  describePeer(): TlsPeer {
+    return {
+      protocol: this.#tls.getProtocol() ?? '',
+      cipher: this.#tls.getCipher()?.name,
+      certificate: this.#tls.getPeerX509Certificate()?.raw,
+    }
   }
 }
 
@@ -57,7 +67,7 @@ export function acceptTls(below: NodeSocket, context: SecureContext, firstBytes:
 }
 
 /** The client side of TLS over an outgoing socket. */
-export async function connectTls(below: NodeSocket, options: TlsClientOptions): Promise<TlsByteSocket> {
+export async function connectTls(below: NodeSocket, options: TlsClientOptions): Promise<SecuredSocket> {
   const { serverName, verify } = options
   if (verify === 'full' && serverName === undefined) {
     const message = 'no name was given to check the certificate against'
@@ -83,7 +93,7 @@ async function upgrade(
   below: NodeSocket,
   done: 'secure' | 'secureConnect',
   wrap: (stream: Socket) => TLSSocket,
-): Promise<TlsByteSocket> {
+): Promise<NodeTlsSocket> {
   let above: NodeTlsSocket | undefined
   below.succeedBy((stream) => (above = new NodeTlsSocket(wrap(stream), below, done)))
   return (above as unknown as NodeTlsSocket).handshake

@@ -7,6 +7,7 @@ import type {
   ConnectedSocket,
   ConnectTarget,
   ListenOptions,
+  SecuredSocket,
   TlsByteSocket,
   TlsClientOptions,
   Transport,
@@ -31,7 +32,7 @@ class NodeAcceptedSocket extends NodeSocket implements AcceptedSocket {
 }
 
 class NodeConnectedSocket extends NodeSocket implements ConnectedSocket {
-  async upgradeToTls(options: TlsClientOptions): Promise<TlsByteSocket> {
+  async upgradeToTls(options: TlsClientOptions): Promise<SecuredSocket> {
     return connectTls(this, options)
   }
 }

@@ -1,0 +1,37 @@
+import type { Transport } from '../transport/byte-socket.ts'
+import type { AddressRules } from './address-rules.ts'
+import type { DataSourceSecrets } from './data-source-secrets.ts'
+import type { SshStage, SshTunnels } from './ssh-tunnels.ts'
+
+/** The stages of every dial, in order; a route passes those that it has. */
+export type DialStage = 'name' | 'tcp' | SshStage | 'tls'
+
+/** What dialing needs from whoever composes the process. */
+export interface DialerDependencies {
+  readonly transport: Transport
+  readonly addressRules: AddressRules
+  readonly tunnels: SshTunnels
+  /** Folders that `tlsFiles` of a route may lie in; empty: none. Absolute paths. */
+  readonly tlsFileFolders: readonly string[]
+}
+
+export interface DialOptions extends DialerDependencies {
+  /** The way may need some of them: the key of a client certificate, SSH. */
+  readonly secrets: DataSourceSecrets
+  /** For everything together: name, socket and TLS. */
+  readonly timeoutMs: number
+  /** Gives the attempt up: CANCELLED. What was opened is closed. */
+  readonly signal?: AbortSignal | undefined
+  /** Told as each stage is done; the connection test measures with it. */
+  readonly onStage?: DialStageListener | undefined
+}
+
+export type DialStageListener = (
+  stage: DialStage,
+  detail?: Readonly<Record<string, string | number | boolean | null | readonly string[]>>,
+) => void
+
+/** The options of a later part of the same dial: what is left of the time. */
+export function withTimeLeft<T extends DialOptions>(options: T, deadlineAt: number): T {
+  return { ...options, timeoutMs: Math.max(1, deadlineAt - performance.now()) }
+}
