@@ -147,6 +147,12 @@ export const OPTIONS = {
     '',
     'Folders that data sources may name TLS files in (authority, client certificate and key). Without any, none may.',
   ),
+  ambientGoogleProjects: option(
+    'Gateway',
+    list(matching('id of a Google Cloud project', /^[a-z\d][a-z\d.:-]{0,61}[a-z\d]$/)),
+    '',
+    'Google Cloud projects whose Spanner may be reached with the identity of this machine. Without any, none may.',
+  ),
 
   storeUrl: optional(
     'Metadata store',

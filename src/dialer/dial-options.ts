@@ -13,6 +13,8 @@ export interface DialerDependencies {
   readonly tunnels: SshTunnels
   /** Folders that `tlsFiles` of a route may lie in; empty: none. Absolute paths. */
   readonly tlsFileFolders: readonly string[]
+  /** Google Cloud projects that the identity of this machine may be used for; absent or empty: none. */
+  readonly ambientGoogleProjects?: readonly string[]
 }
 
 export interface DialOptions extends DialerDependencies {

@@ -57,6 +57,7 @@ export async function composeShared(bootstrap: ChildBootstrap, role: ChildRole):
         addressRules: AddressRules.create(config.deniedAddresses),
         tunnels: noTunnels,
         tlsFileFolders: config.tlsFileDirs,
+        ambientGoogleProjects: config.ambientGoogleProjects,
       },
       async close() {
         await unfollow()

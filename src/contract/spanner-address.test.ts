@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest'
+import { parseSpannerAddress } from './spanner-address.ts'
+
+describe('address of a Spanner instance', () => {
+  it.each([
+    [
+      'https://console.cloud.google.com/spanner/instances/spanner-bb1/details/databases?project=spanner-test-3717002',
+      null,
+    ],
+    [
+      'https://console.cloud.google.com/spanner/instances/spanner-bb1/databases/orders/details/tables?project=spanner-test-3717002&pli=1',
+      'orders',
+    ],
+    ['projects/spanner-test-3717002/instances/spanner-bb1', null],
+    ['  projects/spanner-test-3717002/instances/spanner-bb1/databases/orders ', 'orders'],
+  ])('is understood as it is copied: %s', (text, database) => {
+    expect(parseSpannerAddress(text)).toEqual({
+      projectId: 'spanner-test-3717002',
+      instanceId: 'spanner-bb1',
+      database,
+    })
+  })
+
+  it.each([
+    'spanner-bb1',
+    '',
+    'http://console.cloud.google.com/spanner/instances/a1/details?project=p1',
+    'https://console.cloud.google.test/spanner/instances/a1/details?project=p1',
+    'https://console.cloud.google.com/spanner/instances/a1/details',
+    'https://console.cloud.google.com/sql/instances/a1?project=p1',
+    'projects/p1/instances/..%2F..',
+  ])('is nothing else: %s', (text) => {
+    expect(parseSpannerAddress(text)).toBeUndefined()
+  })
+})
