@@ -85,7 +85,18 @@ export async function claimSyncRun(
   holder: string,
   leaseSeconds: number,
 ): Promise<SyncRunRow | undefined> {
-  const row = await db
+  try {
+    const row = await claim(db, holder, leaseSeconds)
+    return row && syncRunFromRow(row)
+  } catch (thrown) {
+    // Another node took up a run of the same instance in this very moment.
+    if ((thrown as { constraint?: unknown }).constraint === 'sync_run_runs_once') return undefined
+    throw thrown
+  }
+}
+
+function claim(db: Kysely<Schema>, holder: string, leaseSeconds: number) {
+  return db
     .updateTable('sync_run')
     .set({
       state: 'RUNNING',
@@ -109,7 +120,6 @@ export async function claimSyncRun(
     )
     .returningAll()
     .executeTakeFirst()
-  return row && syncRunFromRow(row)
 }
 
 /** What a run has done so far. */
