@@ -73,11 +73,47 @@ it('refuses oversized headers, bytes that are no HTTP, and a body of two lengths
 
 it('serves nobody who names no host, or two', async () => {
   expect(await exchange('GET /v1/me HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1.[01] 40[04] /)
-  const own = `Host: 127.0.0.1:${port}\r\n`
-  for (const hosts of [`${own}Host: evil.test\r\n`, `Host: evil.test\r\n${own}`]) {
-    const answer = await exchange(`GET /.well-known/databricks-config HTTP/1.1\r\n${hosts}Connection: close\r\n\r\n`)
+  const own = `127.0.0.1:${port}`
+  const ask = (target: string, ...hosts: string[]) => {
+    const headers = hosts.map((host) => `Host: ${host}\r\n`).join('')
+    return exchange(`GET ${target} HTTP/1.1\r\n${headers}Connection: close\r\n\r\n`)
+  }
+  const path = '/.well-known/databricks-config'
+  for (const answer of [
+    await ask(path, own, 'evil.test'),
+    await ask(path, 'evil.test', own),
+    await ask(path, own, own),
+    await ask(`http://evil.test${path}`, own),
+    await ask(`http://${own}${path}`, 'evil.test'),
+    await ask(`https://user@${own}${path}`, own),
+    await ask('http://', own),
+  ]) {
+    expect(answer).toMatch(/^HTTP\/1.1 400 /)
+    expect(answer).toContain('MALFORMED_REQUEST')
     expect(answer).not.toContain('evil')
   }
+  for (const target of [path, `http://${own}${path}`, `HTTP://${own}${path}?a=b`]) {
+    expect(await ask(target, own), target).toMatch(/^HTTP\/1.1 200 /)
+  }
+})
+
+it('lets no page of another site use up the token requests and sign-ins of its visitor', async () => {
+  const visitor = '192.0.2.77'
+  const host = `127.0.0.1:${port}`
+  const form = { grant_type: 'password', client_id: 'postern', username: fixture.adminEmail, password: 'guess' }
+  for (const origin of ['https://evil.test', 'http://localhost:81', 'null', 'http://localhost.evil.test']) {
+    for (let i = 0; i < 40; i++) {
+      const answer = await requestToken(fixture.app, { form, headers: { host, origin }, remoteAddress: visitor })
+      expect(answer.statusCode).toBe(403)
+    }
+  }
+  const right = { ...form, password: fixture.adminPassword.reveal(), scope: 'all-apis' }
+  const signIn = await requestToken(fixture.app, { form: right, headers: { host }, remoteAddress: visitor })
+  expect(signIn.statusCode).toBe(200)
+  const post = (origin: string) =>
+    fixture.app.inject({ method: 'POST', url: '/v1/servicePrincipals', headers: { host, origin }, payload: {} })
+  expect((await post(`http://${host}`)).statusCode, 'a page of our own').toBe(401)
+  expect((await post('https://evil.test')).statusCode).toBe(403)
 })
 
 it('does not stay open for a body that the token endpoint will not take', async () => {

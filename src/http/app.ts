@@ -14,7 +14,9 @@ import { loadProvider } from '../oauth/load-provider.ts'
 import { answerFailures, answerUnreadable } from './answer-failures.ts'
 import { authenticate } from './authenticate.ts'
 import { databaseCredentialRoutes } from './databricks/database-credentials.ts'
+import { refuseForeignOrigins } from './foreign-origin.ts'
 import type { HttpDependencies, HttpOptions } from './http-dependencies.ts'
+import { originForm, requireOneHost } from './one-host.ts'
 import { describeApi, openApiRoutes } from './openapi.ts'
 import { type AddRoutes, decorateWithActor, type HttpApp, setActor } from './route.ts'
 import { auditEventRoutes } from './routes/audit-events.ts'
@@ -74,6 +76,7 @@ export async function createHttpApp(deps: HttpDependencies, options: HttpOptions
     trustProxy: options.trustedProxies.length > 0 ? [...options.trustedProxies] : false,
     genReqId: (request: IncomingMessage) => requestIdFrom(request.headers['x-request-id']),
     requestIdHeader: false,
+    rewriteUrl: originForm,
     routerOptions: { maxParamLength: 256 },
     forceCloseConnections: 'idle',
     clientErrorHandler: answerUnreadable,
@@ -84,6 +87,8 @@ export async function createHttpApp(deps: HttpDependencies, options: HttpOptions
   addSecurityHeaders(app, tls !== undefined || options.httpBehindTlsProxy)
   logAnswers(app)
   answerFailures(app)
+  requireOneHost(app)
+  refuseForeignOrigins(app)
   decorateWithActor(app)
   describeApi(app)
 
