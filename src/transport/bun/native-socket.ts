@@ -102,7 +102,10 @@ export class NativeSocket implements ByteSocket {
   /** The runtime's events, called by the shared native handlers. */
 
   received(chunk: Uint8Array): void {
-    if (this.#successor !== undefined) return
+    if (this.#successor !== undefined) {
+      free(chunk)
+      return
+    }
     if (this.#handlers !== undefined && !this.#paused && this.#unread.length === 0) {
       this.#handlers.onData(chunk)
       free(chunk)
@@ -170,6 +173,7 @@ export class NativeSocket implements ByteSocket {
       const chunk = this.#unread.shift()
       if (chunk === undefined) break
       this.#guard(() => this.#handlers?.onData(chunk))
+      free(chunk)
     }
     if (this.#peerEnded && !this.#endTold) {
       this.#endTold = true
