@@ -5,6 +5,8 @@ import type { Engine } from './engine.ts'
 /** Every engine, loaded when it is first needed: a driver that nobody uses costs nothing at start. */
 const ENGINES: Readonly<Partial<Record<EngineName, () => Promise<Engine>>>> = {
   postgres: async () => (await import('./postgres/index.ts')).postgresEngine,
+  cockroachdb: async () => (await import('./postgres/index.ts')).cockroachdbEngine,
+  redshift: async () => (await import('./postgres/index.ts')).redshiftEngine,
   spanner: async () => (await import('./spanner/index.ts')).spannerEngine,
 }
 

@@ -1,6 +1,9 @@
 import pg from 'pg'
 import { PosternError, type ErrorCode } from '../../base/errors.ts'
 import { errorCode } from '../../dialer/dial-errors.ts'
+import { positionAt, statementFailed } from '../statement-error.ts'
+import { refused } from './read-only.ts'
+import type { SplitStatement } from './split-statements.ts'
 
 /** SQLSTATE of an error that the server reported, or undefined when the failure has another origin. */
 export function sqlstateOf(thrown: unknown): string | undefined {
@@ -61,4 +64,47 @@ export async function withPostgresErrors<T>(work: Promise<T>, statement?: string
     }
     throw translatePostgresError(thrown)
   }
+}
+
+/** read_only_sql_transaction (PostgreSQL appendix A). */
+const READ_ONLY_TRANSACTION = '25006'
+/** The session is lost, not the statement refused: operator intervention, connection exception, system error. */
+const SESSION_LOST = /^(?:57P|08|58)/
+
+/**
+ * The failure of somebody's statement: what the database says of it is for whoever wrote it.
+ * @param text the whole text that the statement is a part of; the place of the error is counted in it
+ */
+export function translateStatementError(
+  thrown: unknown,
+  text: string,
+  statement: SplitStatement,
+  isReadOnly: boolean,
+): PosternError {
+  const sqlstate = sqlstateOf(thrown)
+  if (!(thrown instanceof pg.DatabaseError) || sqlstate === undefined || SESSION_LOST.test(sqlstate)) {
+    return translatePostgresError(thrown)
+  }
+  if (isReadOnly && sqlstate === READ_ONLY_TRANSACTION) return refused('would write', thrown)
+  const position = thrown.position === undefined ? undefined : Number(thrown.position)
+  const message = thrown.detail === undefined ? thrown.message : `${thrown.message}: ${thrown.detail}`
+  return statementFailed(message, {
+    databaseCode: sqlstate,
+    hint: thrown.hint,
+    cause: thrown,
+    ...(position !== undefined && {
+      position: positionAt(text, statement.offset + utf16Offset(statement.text, position - 1)),
+    }),
+  })
+}
+
+/** The server counts characters, we count UTF-16 units. */
+function utf16Offset(text: string, characters: number): number {
+  let offset = 0
+  for (const character of text) {
+    if (characters <= 0) break
+    characters -= 1
+    offset += character.length
+  }
+  return offset
 }

@@ -6,7 +6,9 @@ import { MessageReader, type WireMessage } from '../../pgwire/message-reader.ts'
 
 /** What an administrator's session reads is small: names, oids, versions. */
 const MAX_MESSAGE_BYTES = 4 * 1024 * 1024
-const MAX_UNREAD_BYTES = MAX_MESSAGE_BYTES + 64 * 1024
+const MAX_CHUNK_BYTES = 64 * 1024
+/** DataRow, CopyData and RowDescription are as large as what was asked for. */
+const RESULT_MESSAGES = 'DdT'
 /** Types that answer a startup message: authentication, error, protocol negotiation, notice. */
 const FIRST_ANSWERS = 'REvN'
 
@@ -17,9 +19,18 @@ const FIRST_ANSWERS = 'REvN'
  *
  * Login: start ─R(sasl)► scram ─R(sasl-final)► proved ─R(ok)► open; start ─R(ok)► open (the server asks for nothing);
  * start ─R(cleartext, md5)► recoverable ─R(ok)► open, only where `mayCarryRecoverablePassword`. Every other order fails.
+ *
+ * @param maxRowBytes longest row that is taken; a longer one ends the session with RESULT_TOO_LARGE
  */
-export function guardStream(stream: Duplex, mayCarryRecoverablePassword: boolean): Duplex {
-  const reader = new MessageReader({ maxLength: () => MAX_MESSAGE_BYTES, maxUnreadBytes: MAX_UNREAD_BYTES })
+export function guardStream(
+  stream: Duplex,
+  mayCarryRecoverablePassword: boolean,
+  maxRowBytes = MAX_MESSAGE_BYTES,
+): Duplex {
+  const reader = new MessageReader({
+    maxLength: (type) => (RESULT_MESSAGES.includes(type) ? maxRowBytes : MAX_MESSAGE_BYTES),
+    maxUnreadBytes: Math.max(maxRowBytes, MAX_MESSAGE_BYTES) + MAX_CHUNK_BYTES,
+  })
   const login = new LoginGuard(mayCarryRecoverablePassword)
   const subscribe = stream.on.bind(stream)
   const guarded = (event: string, listener: (chunk: Buffer) => void): Duplex => {
@@ -27,7 +38,8 @@ export function guardStream(stream: Duplex, mayCarryRecoverablePassword: boolean
     return subscribe('data', (chunk: Buffer) => {
       try {
         reader.push(chunk)
-        for (let message = nextMessage(reader); message !== undefined; message = nextMessage(reader)) {
+        const next = () => nextMessage(reader, login.isOpen)
+        for (let message = next(); message !== undefined; message = next()) {
           login.check(message)
           listener(Buffer.from(message.bytes.buffer, message.bytes.byteOffset, message.bytes.length))
         }
@@ -40,8 +52,13 @@ export function guardStream(stream: Duplex, mayCarryRecoverablePassword: boolean
   return Object.assign(stream, { on: guarded as typeof stream.on })
 }
 
-function nextMessage(reader: MessageReader): WireMessage | undefined {
+function nextMessage(reader: MessageReader, isOpen: boolean): WireMessage | undefined {
   const read = reader.next()
+  if (read.kind === 'malformed' && read.reason === 'too-long' && isOpen) {
+    throw new PosternError('RESULT_TOO_LARGE', 'a single row of the result is longer than Postern reads', {
+      hint: 'Ask for fewer or shorter columns.',
+    })
+  }
   if (read.kind === 'malformed') throw notPostgres(undefined)
   return read.kind === 'message' ? read.message : undefined
 }
@@ -55,6 +72,10 @@ class LoginGuard {
 
   constructor(mayCarryRecoverablePassword: boolean) {
     this.#mayCarryRecoverablePassword = mayCarryRecoverablePassword
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open'
   }
 
   check(message: WireMessage): void {

@@ -1,49 +1,31 @@
-import { PosternError } from '../../base/errors.ts'
-import type { Engine, EngineSession, OpenOptions, RoleSession } from '../engine.ts'
+import type { EngineName } from '../../contract/engines.ts'
+import type { Engine, OpenOptions, RoleSession } from '../engine.ts'
 import type { DataSourceRoute } from '../../dialer/data-source-route.ts'
 import { openPostgresClient } from './driver.ts'
 import type { InDatabase } from './drop-role.ts'
 import { translatePostgresError, withPostgresErrors } from './errors.ts'
+import { grantStatements } from './grants.ts'
 import { checkPostgresPrivileges, readServerVersion } from './introspect.ts'
 import { checkPostgresRoute } from './options.ts'
 import { acceptsLoginKey } from './role-login.ts'
 import { postgresRoles } from './roles.ts'
+import { openPostgresSession } from './session.ts'
 
-/** PostgreSQL 10 and newer. */
-export const postgresEngine: Engine = {
-  name: 'postgres',
-  checkRoute: checkPostgresRoute,
-  open: openSession,
-  grantStatements: () => [],
-  roleLogin: { openRoleSession, acceptsLoginKey },
-}
-
-async function openSession(route: DataSourceRoute, options: OpenOptions): Promise<EngineSession> {
-  const session = await openRoleSession(route, options)
-  const notYet = () => {
-    throw new PosternError('FEATURE_NOT_SUPPORTED', 'not there yet')
-  }
+function engineOf(name: EngineName): Engine {
   return {
-    serverVersion: session.serverVersion,
-    async ping() {},
-    async checkPrivileges() {
-      const { systemIdentifier, missingPrivileges } = await session.checkPrivileges()
-      return {
-        user: route.username,
-        privileges: [],
-        missingPrivileges,
-        warnings: [],
-        seenAddress: null,
-        systemIdentifier,
-        replicaLagSeconds: null,
-      }
-    },
-    listDatabases: notYet,
-    describe: notYet,
-    query: notYet,
-    close: () => session.close(),
+    name,
+    checkRoute: checkPostgresRoute,
+    open: openPostgresSession,
+    grantStatements: (purpose, names) => grantStatements(name, purpose, names),
   }
 }
+
+/** PostgreSQL 10 and newer, as it is or as a service (RDS, Aurora, Cloud SQL). */
+export const postgresEngine: Engine = { ...engineOf('postgres'), roleLogin: { openRoleSession, acceptsLoginKey } }
+/** CockroachDB: the wire protocol and the catalogs of Postgres. */
+export const cockroachdbEngine: Engine = engineOf('cockroachdb')
+/** Amazon Redshift: the wire protocol of Postgres, and the catalogs of PostgreSQL 8.0. */
+export const redshiftEngine: Engine = engineOf('redshift')
 
 async function openRoleSession(route: DataSourceRoute, options: Omit<OpenOptions, 'purpose'>): Promise<RoleSession> {
   const client = await openPostgresClient(route, options)
