@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { PosternError } from '../base/errors.ts'
 import { Secret } from '../base/secret.ts'
+import { formatVerifier } from './scram-verifier.ts'
 
 const KEY_BYTES = 32
 
@@ -44,7 +45,7 @@ export class LoginKey {
     const storedKey = sha256(this.#clientKey)
     // The salt goes to anyone who asks to log in. It is made from the stored key alone, which cannot be computed back.
     const salt = sha256(Buffer.concat([Buffer.from('postern scram salt'), storedKey])).subarray(0, 16)
-    return `SCRAM-SHA-256$4096:${base64(salt)}$${base64(storedKey)}:${base64(this.#serverKey)}`
+    return formatVerifier(salt, storedKey, this.#serverKey)
   }
 
   /** For {@link ScramClient} alone. */
@@ -55,8 +56,4 @@ export class LoginKey {
 
 function sha256(bytes: Uint8Array): Buffer {
   return createHash('sha256').update(bytes).digest()
-}
-
-function base64(bytes: Buffer): string {
-  return bytes.toString('base64')
 }

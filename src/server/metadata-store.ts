@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { Secret } from '../base/secret.ts'
+import { scramVerifier } from '../crypto/scram-verifier.ts'
 import type { OsUser } from '../postgres-server/os-user.ts'
 import { claimSocketFolder } from '../postgres-server/socket-folder.ts'
 import { type RunningPostgres, startLocalPostgres } from '../postgres-server/start-local-postgres.ts'
@@ -107,9 +108,7 @@ async function makeOwnDatabase(server: RunningPostgres, password: Secret): Promi
   try {
     const role = await session.query('select from pg_roles where rolname = $1', [OWNER])
     if (role.rowCount === 0) await session.query(`create role ${OWNER} login`)
-    // Neither the statement nor its failure may show the password in the server's log.
-    await session.query(`set log_min_error_statement = 'panic'`)
-    await session.query(`alter role ${OWNER} password ${pg.escapeLiteral(password.reveal())}`)
+    await session.query(`alter role ${OWNER} password ${pg.escapeLiteral(await scramVerifier(password))}`)
     const database = await session.query('select from pg_database where datname = $1', [DATABASE])
     if (database.rowCount === 0) await session.query(`create database ${DATABASE} owner ${OWNER}`)
   } finally {

@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Secret } from '../../base/secret.ts'
 import { currentUid, currentUserName, ensureOsUser } from '../../postgres-server/os-user.ts'
 import { claimSocketFolder, claimSocketRoot } from '../../postgres-server/socket-folder.ts'
 import { type RunningPostgres, startLocalPostgres } from '../../postgres-server/start-local-postgres.ts'
 import { managedHba, managedIdent, SUPERVISOR_ROLE } from './managed-roles.ts'
-import { provisionManagedInstance } from './provision-managed-instance.ts'
+import { provisionManagedInstance, setAdminPassword } from './provision-managed-instance.ts'
 
 /** The most that a person is ever handed: what the creator of an instance gets. */
 const PERSON = 'creator@postern.test'
@@ -194,6 +195,22 @@ test('a trusted language stays in its cage where the machine has its library, an
 test('template databases are closed to people', async () => {
   await expect(session(PERSON, 'template1')).rejects.toMatchObject({ code: '42501' })
   await expect(session(PERSON, 'template0')).rejects.toMatchObject({ code: '55000' })
+})
+
+test('the password of the admin data source stands in no statement, and no log that keeps statements holds it', async () => {
+  const password = new Secret('a pass-word of the admin data source')
+  const supervisor = await session(SUPERVISOR_ROLE, 'postgres')
+  await supervisor.query(`alter role ${SUPERVISOR_ROLE} set log_statement = 'all'`)
+  await setAdminPassword(server, password)
+  await supervisor.query(`alter role ${SUPERVISOR_ROLE} reset log_statement`)
+  await supervisor.end()
+  const log = () => readFileSync(join(folder, 'cluster', 'postgres.log'), 'utf8')
+  await expect.poll(log).toContain('alter role postern_admin password')
+  expect(log()).not.toContain(password.reveal())
+  const { socketFolder: host } = server
+  const admin = new pg.Client({ host, user: 'postern_admin', database: 'postgres', password: password.reveal() })
+  await admin.connect()
+  await admin.end()
 })
 
 test('provisioning may be repeated from any point', async () => {

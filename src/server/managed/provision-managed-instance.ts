@@ -1,5 +1,6 @@
 import pg from 'pg'
 import type { Secret } from '../../base/secret.ts'
+import { scramVerifier } from '../../crypto/scram-verifier.ts'
 import type { RunningPostgres } from '../../postgres-server/start-local-postgres.ts'
 import { ADMIN_ROLE, ADMINISTRATORS_ROLE, BOUND_ROLE, DEFAULT_DATABASE } from './managed-roles.ts'
 
@@ -26,11 +27,10 @@ export async function provisionManagedInstance(server: RunningPostgres): Promise
   })
 }
 
-/** Gives the admin data source's user a new password; the statement and its failure are kept out of the server's log. */
+/** Gives the admin data source's user a new password, which stands in no statement. */
 export async function setAdminPassword(server: RunningPostgres, password: Secret): Promise<void> {
   await withSession(server, 'postgres', async (session) => {
-    await session.query(`set log_min_error_statement = 'panic'`)
-    await session.query(`alter role ${ADMIN_ROLE} password ${pg.escapeLiteral(password.reveal())}`)
+    await session.query(`alter role ${ADMIN_ROLE} password ${pg.escapeLiteral(await scramVerifier(password))}`)
   })
 }
 
