@@ -23,6 +23,8 @@ beforeAll(async () => {
   managed = await startEmbeddedPostgres({ hba: managedHba(), ident: managedIdent(await currentUserName()) })
   fixture = await createInstanceFixture(await local.freshStore())
   superuser = await managed.superuser()
+  // The last test stops the server.
+  superuser.on('error', () => undefined)
   await provisionManagedInstance(managed.server)
   const { deps, admin } = fixture
   const id = newUuid<InstanceId>()
@@ -137,5 +139,17 @@ describe('a bound role on a managed instance', () => {
     )
     expect(rows).toEqual([{ owner: heir }])
     await there.end().catch(() => undefined)
+  })
+
+  it('is not left behind by unbinding while its instance answers: nobody could bind or drop it again', async () => {
+    const roleName = await bind()
+    const keep = () => unbindPostgresRole(fixture.deps, fixture.admin, 'sample', roleName, { keepUpstreamRole: true })
+    await expect(keep()).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining("Managed instance 'sample' answers"),
+    })
+    await (await sessionOf(roleName)).end()
+    await managed.server.stop()
+    expect(await keep()).toBe('left')
   })
 })

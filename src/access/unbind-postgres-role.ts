@@ -1,7 +1,8 @@
 import { recordAudit } from '../audit/record-audit.ts'
-import { asPosternError } from '../base/errors.ts'
+import { asPosternError, PosternError } from '../base/errors.ts'
 import type { Actor } from '../identity/actor.ts'
 import { actorAudit } from '../identity/actor-audit.ts'
+import type { InstanceRow } from '../store/instances.ts'
 import { deletePostgresRoleBinding, type PostgresRoleBindingRow } from '../store/postgres-role-bindings.ts'
 import { withAdminSession, type AdminSession, type UpstreamDependencies } from './admin-session.ts'
 import { requireInstance } from './find-instance.ts'
@@ -14,7 +15,10 @@ export type UpstreamOutcome = 'dropped' | 'absent' | 'left'
 export interface UnbindOptions {
   /** Postgres role that gets what the role owns. Absent: a role that owns something is not dropped. */
   readonly reassignOwnedTo?: string | undefined
-  /** Remove the binding alone, for an instance that does not answer. The role stays, and its name cannot be bound again. */
+  /**
+   * Remove the binding alone, for an instance that does not answer. The role stays, and its name cannot be bound again; a
+   * managed instance that answers refuses it, because nobody but Postern could ever remove that role.
+   */
   readonly keepUpstreamRole: boolean
 }
 
@@ -23,7 +27,8 @@ export interface UnbindOptions {
  * binding without a role, which a second unbind removes; the other way round would leave a role that nobody may bind again.
  * So the audit record is written before both.
  *
- * @throws PosternError PERMISSION_DENIED | INSTANCE_NOT_FOUND | NOT_FOUND | IN_USE (the role owns objects) | UPSTREAM_*
+ * @throws PosternError PERMISSION_DENIED | INSTANCE_NOT_FOUND | NOT_FOUND | IN_USE (the role owns objects) |
+ *   INVALID_ARGUMENT (a managed instance that answers would keep the role) | UPSTREAM_*
  */
 export async function unbindPostgresRole(
   deps: UpstreamDependencies,
@@ -35,6 +40,7 @@ export async function unbindPostgresRole(
   authorize(actor, 'postgresRole.unbind')
   const instance = await requireInstance(deps, actor.workspaceId, instanceName)
   const binding = await requirePostgresRole(deps, instance, roleName)
+  if (options.keepUpstreamRole && instance.kind === 'managed') await requireNoAnswer(deps, instance)
   const entry = {
     ...actorAudit(actor),
     action: 'postgresRole.unbind',
@@ -59,6 +65,20 @@ export async function unbindPostgresRole(
     await recordAudit(deps.store.db, { ...entry, outcome: 'failed', reason: asPosternError(thrown).code })
     throw thrown
   }
+}
+
+async function requireNoAnswer(deps: UpstreamDependencies, instance: InstanceRow): Promise<void> {
+  const answers = await withAdminSession(deps, instance, async () => true).catch((thrown: unknown) => {
+    // Away, or another cluster than before: nothing of ours can be dropped there.
+    if (asPosternError(thrown).code === 'INTERNAL') throw thrown
+    return false
+  })
+  if (!answers) return
+  throw new PosternError(
+    'INVALID_ARGUMENT',
+    `Managed instance '${instance.name}' answers: a Postgres role that is kept there could be neither bound nor dropped again`,
+    { hint: 'Unbind without keepUpstreamRole, which drops the role; reassignOwnedTo hands over what it owns.' },
+  )
 }
 
 /** Drops the role of a binding if it still is the one that was bound; any other of its name is not ours to drop. */

@@ -59,7 +59,9 @@ export const UnbindPostgresRoleQuery = z.object({
   keepUpstreamRole: z
     .stringbool()
     .default(false)
-    .describe('Remove the binding alone, for an instance that does not answer any more.'),
+    .describe(
+      'Remove the binding alone, for an instance that does not answer any more. A managed one that answers refuses it.',
+    ),
 })
 export const UnbindPostgresRoleAnswer = z.object({
   upstreamRole: z.enum(['dropped', 'absent', 'left']).describe('What became of the Postgres role on the instance.'),

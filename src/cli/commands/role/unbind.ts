@@ -18,7 +18,10 @@ export const verb: Verb = {
 function define(command: Command): void {
   command
     .option('--reassign-owned-to <role>', 'Postgres role that gets what the unbound one owns')
-    .option('--keep-upstream-role', 'remove the binding alone, for an instance that does not answer any more')
+    .option(
+      '--keep-upstream-role',
+      'remove the binding alone, for an instance that does not answer any more; a managed one that answers refuses it',
+    )
     .option('--yes', 'do not ask')
 }
 
