@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
 import Fastify, { type FastifyRequest } from 'fastify'
-import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
+import { serializerCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { Clock } from '../base/clock.ts'
 import { PosternError } from '../base/errors.ts'
 import { isLoopbackHost } from '../config/ip-address.ts'
@@ -14,6 +14,7 @@ import { loadProvider } from '../oauth/load-provider.ts'
 import { answerFailures, answerUnreadable } from './answer-failures.ts'
 import { authenticate } from './authenticate.ts'
 import { databaseCredentialRoutes } from './databricks/database-credentials.ts'
+import { compileValidator } from './field-errors.ts'
 import { refuseForeignOrigins } from './foreign-origin.ts'
 import type { HttpDependencies, HttpOptions } from './http-dependencies.ts'
 import { originForm, requireOneHost } from './one-host.ts'
@@ -81,7 +82,7 @@ export async function createHttpApp(deps: HttpDependencies, options: HttpOptions
     forceCloseConnections: 'idle',
     clientErrorHandler: answerUnreadable,
   } as object).withTypeProvider<ZodTypeProvider>()
-  app.setValidatorCompiler(validatorCompiler)
+  app.setValidatorCompiler(compileValidator)
   app.setSerializerCompiler(serializerCompiler)
   acceptEmptyJson(app)
   addSecurityHeaders(app, tls !== undefined || options.httpBehindTlsProxy)

@@ -1,7 +1,7 @@
 import { asPosternError, PosternError } from '../base/errors.ts'
-import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import type { FastifyError } from 'fastify'
 import { oauthError } from '../oauth/oauth-error.ts'
+import { InvalidFields } from './field-errors.ts'
 
 /** A failed request as it is answered. */
 export interface FailureAnswer {
@@ -64,7 +64,7 @@ function failureHeaders(error: PosternError): Record<string, string> {
 
 /** What went wrong in the words of the error table, whoever threw it: our code, a schema, or fastify itself. */
 export function asRequestError(thrown: unknown): PosternError {
-  if (hasZodFastifySchemaValidationErrors(thrown)) return invalidFields(thrown)
+  if (thrown instanceof InvalidFields) return thrown.asRequestError()
   const { code, statusCode } = (thrown ?? {}) as Partial<FastifyError>
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
     return new PosternError('REQUEST_TOO_LARGE', 'The body of the request is too large')
@@ -79,22 +79,4 @@ export function asRequestError(thrown: unknown): PosternError {
     return new PosternError('MALFORMED_REQUEST', 'The request is malformed', { cause: thrown })
   }
   return asPosternError(thrown)
-}
-
-/** Names every field that a schema refused, so that one attempt shows all mistakes. */
-function invalidFields(error: {
-  validation: readonly { instancePath: string; message?: string }[]
-  validationContext?: string
-}) {
-  const fields = error.validation.map(({ instancePath, message }) => {
-    const name = instancePath.split('/').filter(Boolean).join('.')
-    return name === '' ? (message ?? 'is invalid') : `${name}: ${message ?? 'is invalid'}`
-  })
-  const place = error.validationContext === undefined ? '' : ` in the ${placeName(error.validationContext)}`
-  return new PosternError('INVALID_ARGUMENT', `Invalid${place}: ${[...new Set(fields)].join('; ')}`)
-}
-
-function placeName(context: string): string {
-  if (context === 'querystring') return 'query'
-  return context === 'params' ? 'path' : context
 }
