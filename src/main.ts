@@ -54,6 +54,8 @@ async function runServer(command: ServerCommand, flags: readonly string[]): Prom
       return (await import('./server/run-control.ts')).control()
     case 'gateway':
       return (await import('./server/run-gateway.ts')).gateway()
+    case 'tunnels':
+      return (await import('./server/run-tunnels.ts')).tunnels()
   }
 }
 
@@ -66,7 +68,8 @@ const EXIT_GRACE_MS = 1_000
 
 /** A socket whose server hangs keeps nobody running whose work is done. Children of `serve` go on when they have started. */
 function endSoon(command: ServerCommand): void {
-  if (command !== 'control' && command !== 'gateway') setTimeout(() => process.exit(), EXIT_GRACE_MS).unref()
+  if (command !== 'control' && command !== 'gateway' && command !== 'tunnels')
+    setTimeout(() => process.exit(), EXIT_GRACE_MS).unref()
 }
 
 const [command, ...flags] = argv

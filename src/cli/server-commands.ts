@@ -7,6 +7,7 @@ export const SERVER_COMMANDS = {
   demo: 'Run everything with a sample database to try',
   control: 'The control plane; `postern serve` starts it',
   gateway: 'A gateway worker; `postern serve` starts it',
+  tunnels: 'The SSH tunnels; `postern serve` starts it when they are needed',
   migrate: 'Bring the metadata store up to date, then end',
   backup: 'Write the metadata to a file, while Postern runs or when it is stopped',
   restore: 'Make a data folder, or fill an empty metadata store, from a backup',

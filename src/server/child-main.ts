@@ -1,7 +1,7 @@
 import { asPosternError, PosternError } from '../base/errors.ts'
 import { createLogger } from '../telemetry/logger.ts'
 import type { TlsIdentity } from '../transport/byte-socket.ts'
-import type { ChildBootstrap, MessageFromChild, MessageToChild } from './child-messages.ts'
+import type { CommonBootstrap, MessageFromChild, MessageToChild } from './child-messages.ts'
 
 /** A role that accepts connections. */
 export interface RunningRole {
@@ -13,6 +13,8 @@ export interface RunningRole {
   drain(timeoutMs: number, hurried: AbortSignal): Promise<void>
   setTlsIdentity?(identity: TlsIdentity): void
   setGatewayCa?(pem: string): void
+  /** What else the supervisor says. */
+  receive?(message: MessageToChild): void
 }
 
 /** After draining, time for closing files and sessions before the process ends regardless; the supervisor kills it a second later. */
@@ -23,13 +25,15 @@ const GRACE_MS = 4_000
  * says so or is gone. A supervisor that is killed cannot say anything, so its end of the channel closing is enough: the
  * listener closes at once, and a new supervisor finds the port free.
  */
-export async function runChild(start: (bootstrap: ChildBootstrap) => Promise<RunningRole>): Promise<void> {
+export async function runChild<Bootstrap extends CommonBootstrap>(
+  start: (bootstrap: Bootstrap) => Promise<RunningRole>,
+): Promise<void> {
   if (!process.send) {
     throw new PosternError('CONFIG_INVALID', 'This command is started by `postern serve`, which hands it its keys.', {
       hint: 'Run postern serve.',
     })
   }
-  const bootstrap = await nextBootstrap()
+  const bootstrap = await nextBootstrap<Bootstrap>()
   let role: RunningRole | undefined
   let endsAt = Infinity
   const hurried = new AbortController()
@@ -51,7 +55,7 @@ export async function runChild(start: (bootstrap: ChildBootstrap) => Promise<Run
     else if (message.type === 'tls') {
       if (message.identity !== undefined) role?.setTlsIdentity?.(message.identity)
       role?.setGatewayCa?.(message.gatewayCaPem)
-    }
+    } else role?.receive?.(message)
   })
   // A signal meant for the whole group; the supervisor decides when its children end, and tells them.
   process.on('SIGINT', () => undefined)
@@ -72,7 +76,8 @@ export async function runChild(start: (bootstrap: ChildBootstrap) => Promise<Run
   send({ type: 'ready', port: role.port })
 }
 
-function nextBootstrap(): Promise<ChildBootstrap> {
+/** The supervisor sends each role its own kind. */
+function nextBootstrap<Bootstrap extends CommonBootstrap>(): Promise<Bootstrap> {
   return new Promise((resolve) => {
     // Until there is work to drain: from then on a disconnect must not end the process at once.
     const onDisconnect = (): never => process.exit(0)
@@ -80,7 +85,7 @@ function nextBootstrap(): Promise<ChildBootstrap> {
       if (message.type !== 'bootstrap') return
       process.off('message', onMessage)
       process.off('disconnect', onDisconnect)
-      resolve(message)
+      resolve(message as unknown as Bootstrap)
     }
     process.on('message', onMessage)
     process.on('disconnect', onDisconnect)

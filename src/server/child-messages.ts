@@ -1,8 +1,12 @@
 import type { ErrorCode } from '../base/errors.ts'
 import type { Config } from '../config/parse-config.ts'
+import type { TunnelOrder, TunnelTicket } from '../dialer/ssh/tunnel-messages.ts'
 import type { TlsIdentity } from '../transport/byte-socket.ts'
 
-export type ChildRole = 'control' | 'gateway'
+export type ChildRole = ServingRole | 'tunnels'
+
+/** The roles that serve people, and so know the store and the master key. */
+export type ServingRole = 'control' | 'gateway'
 
 /** The options as they go to a child: what is secret travels beside them, and ports are decided. */
 export type ChildConfig = Omit<Config, 'storeUrl' | 'masterKey' | 'readyFile'>
@@ -13,13 +17,24 @@ export interface ChildUser {
   readonly gid: number
 }
 
-/**
- * The first message to a child, over the inherited IPC channel only: never in its arguments, environment or a file. The
- * secrets are plain text here, because the channel carries JSON.
- */
-export interface ChildBootstrap {
+/** What every child gets to know. */
+export interface CommonBootstrap {
   readonly type: 'bootstrap'
   readonly config: ChildConfig
+  readonly user: ChildUser | undefined
+}
+
+/** The first message to the tunnels: they get no key and no store, only what each order brings. */
+export interface TunnelsBootstrap extends CommonBootstrap {
+  /** Where they listen: a folder of theirs alone. */
+  readonly socketFolder: string
+}
+
+/**
+ * The first message to a child that serves people, over the inherited IPC channel only: never in its arguments, environment or a file. The
+ * secrets are plain text here, because the channel carries JSON.
+ */
+export interface ChildBootstrap extends CommonBootstrap {
   readonly storeUrl: string
   readonly masterKey: string
   readonly nodeId: string
@@ -27,19 +42,38 @@ export interface ChildBootstrap {
   readonly socketRoot: string
   /** 1 for the control plane, 1 to gatewayWorkers for the workers. */
   readonly worker: number
-  readonly user: ChildUser | undefined
   /** What the gateway presents; the control plane gets no private key. */
   readonly tls: TlsIdentity | undefined
   /** PEM of what clients of the gateway trust. */
   readonly gatewayCaPem: string
 }
 
+/** Asks for a way through SSH. It goes from who needs it to the supervisor and from there to the tunnels. */
+export interface TunnelOrderMessage {
+  readonly type: 'tunnel-order'
+  /** Of the sender; the answer has it too. */
+  readonly id: number
+  readonly order: TunnelOrder
+}
+
+export interface TunnelAnswerMessage {
+  readonly type: 'tunnel-answer'
+  readonly id: number
+  /** Undefined: there are no tunnels to be had. */
+  readonly ticket: TunnelTicket | undefined
+}
+
 export type MessageToChild =
   | ChildBootstrap
+  | TunnelsBootstrap
+  | TunnelOrderMessage
+  | TunnelAnswerMessage
   | { readonly type: 'drain'; readonly timeoutMs: number }
   | { readonly type: 'tls'; readonly identity: TlsIdentity | undefined; readonly gatewayCaPem: string }
 
 export type MessageFromChild =
+  | TunnelOrderMessage
+  | TunnelAnswerMessage
   /** Its code is loaded and it waits for the bootstrap. */
   | { readonly type: 'loaded' }
   | { readonly type: 'ready'; readonly port: number }

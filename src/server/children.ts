@@ -3,12 +3,13 @@ import { PosternError } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
 import type { Config } from '../config/parse-config.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import type { ChildBootstrap, ChildConfig, ChildRole } from './child-messages.ts'
+import type { ChildBootstrap, ChildConfig, MessageFromChild, ServingRole } from './child-messages.ts'
 import type { DataFolder } from './data-folder.ts'
 import type { PresentedIdentity } from './gateway-identity.ts'
 import { probePort } from './probe-port.ts'
 import { SupervisedChild } from './supervised-child.ts'
 import type { SystemUsers } from './system-users.ts'
+import { TunnelProcess } from './tunnel-process.ts'
 
 /** What children get to know once the store is open. */
 export interface ChildSecrets {
@@ -42,10 +43,12 @@ export class Children {
   readonly #ports: { http: number; gateway: number }
   readonly #control: Promise<number>
   readonly #workers: Promise<number[]>
+  readonly #tunnels: TunnelProcess
 
   private constructor(options: ChildrenOptions, ports: Ports) {
     this.#options = options
     this.#ports = { ...ports }
+    this.#tunnels = new TunnelProcess({ ...options, config: () => childConfig(options.config, this.#ports) })
     this.#control = this.#startControl()
     this.#workers = Promise.all(
       Array.from({ length: options.config.gatewayWorkers }, (_, index) => this.#startWorker(index + 1)),
@@ -82,9 +85,13 @@ export class Children {
     }
   }
 
-  /** @param hurried ends the draining when it is aborted */
+  /**
+   * The tunnels end last: sessions that drain go through them.
+   * @param hurried ends the draining when it is aborted
+   */
   async stop(drainMs: number, hurried?: AbortSignal): Promise<void> {
     await Promise.all([...this.#all].map((child) => child.stop(drainMs, hurried)))
+    await this.#tunnels.stop()
   }
 
   async #startControl(): Promise<number> {
@@ -114,7 +121,7 @@ export class Children {
     }
   }
 
-  async #start(role: ChildRole, worker: number): Promise<number> {
+  async #start(role: ServingRole, worker: number): Promise<number> {
     const { folder, logger, output } = this.#options
     const child = new SupervisedChild({
       role,
@@ -122,6 +129,7 @@ export class Children {
       output,
       cwd: role === 'gateway' ? this.#workerFolder(worker) : folder.path,
       bootstrap: () => this.#bootstrap(role, worker),
+      onMessage: (message) => void this.#receive(child, message),
     })
     this.#all.add(child)
     try {
@@ -132,7 +140,13 @@ export class Children {
     }
   }
 
-  async #bootstrap(role: ChildRole, worker: number): Promise<ChildBootstrap> {
+  async #receive(child: SupervisedChild, message: MessageFromChild): Promise<void> {
+    if (message.type !== 'tunnel-order') return
+    const { id, order } = message
+    child.send({ type: 'tunnel-answer', id, ticket: await this.#tunnels.order(order) })
+  }
+
+  async #bootstrap(role: ServingRole, worker: number): Promise<ChildBootstrap> {
     const { folder, users, config, socketRoot } = this.#options
     const { storeUrl, masterKey, tls } = await this.#secrets.promise
     return {

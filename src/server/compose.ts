@@ -3,13 +3,14 @@ import { Secret } from '../base/secret.ts'
 import { MasterKey } from '../crypto/master-key.ts'
 import { AddressRules } from '../dialer/address-rules.ts'
 import type { DialerDependencies } from '../dialer/dial.ts'
-import { noTunnels } from '../dialer/ssh-tunnels.ts'
+import { TunnelClient } from '../dialer/ssh/tunnel-client.ts'
 import { loadEngine } from '../engines/registry.ts'
 import { SigningKeys } from '../keys/signing-keys.ts'
 import { openStore, type Store } from '../store/store.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
 import { transports } from '../transport/transports.ts'
-import type { ChildBootstrap, ChildRole } from './child-messages.ts'
+import type { ChildBootstrap, ServingRole } from './child-messages.ts'
+import { tunnelOrders } from './tunnel-orders.ts'
 
 /** What the control plane and the gateway are both made of. */
 export interface SharedParts {
@@ -22,7 +23,7 @@ export interface SharedParts {
   close(): Promise<void>
 }
 
-const POOL_SIZE: Record<ChildRole, number> = { control: 10, gateway: 8 }
+const POOL_SIZE: Record<ServingRole, number> = { control: 10, gateway: 8 }
 /** None of theirs takes long; whoever asks is told early that the store is away. */
 const STATEMENT_LIMIT_MS = 3_000
 
@@ -30,7 +31,7 @@ const STATEMENT_LIMIT_MS = 3_000
  * Builds what both roles need from a bootstrap. Everything that is loaded on demand later is loaded here, because a child
  * that gave up root may no longer be able to read the code.
  */
-export async function composeShared(bootstrap: ChildBootstrap, role: ChildRole): Promise<SharedParts> {
+export async function composeShared(bootstrap: ChildBootstrap, role: ServingRole): Promise<SharedParts> {
   const { config } = bootstrap
   const logger = createLogger({ level: config.logLevel, role })
   const masterKey = MasterKey.parse(bootstrap.masterKey)
@@ -55,7 +56,7 @@ export async function composeShared(bootstrap: ChildBootstrap, role: ChildRole):
       dialer: {
         transport: transports[role === 'gateway' ? config.gatewayTransport : 'bun'],
         addressRules: AddressRules.create(config.deniedAddresses),
-        tunnels: noTunnels,
+        tunnels: new TunnelClient({ transport: transports.bun, order: tunnelOrders() }),
         tlsFileFolders: config.tlsFileDirs,
         ambientGoogleProjects: config.ambientGoogleProjects,
       },

@@ -3,17 +3,21 @@ import { asPosternError, PosternError } from '../base/errors.ts'
 import { ownCommand } from '../base/installation.ts'
 import { cloudEnvironment } from '../config/cloud-environment.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import type { ChildBootstrap, ChildRole, MessageFromChild, MessageToChild } from './child-messages.ts'
+import type { ChildRole, CommonBootstrap, MessageFromChild, MessageToChild } from './child-messages.ts'
 
 interface SupervisedChildOptions {
   readonly role: ChildRole
   /** Asked for at every start, so that a restarted child gets the current certificate. */
-  readonly bootstrap: () => Promise<ChildBootstrap>
+  readonly bootstrap: () => Promise<CommonBootstrap>
   /** Working folder, entered before the child gives up root. */
   readonly cwd: string
   readonly logger: Logger
   /** Where what it prints goes: file descriptor. */
   readonly output: number
+  /** After the first start and after every other one. */
+  readonly onReady?: () => void
+  /** What it says beyond its start. */
+  readonly onMessage?: (message: MessageFromChild) => void
 }
 
 const READY_LIMIT_MS = 30_000
@@ -51,6 +55,11 @@ export class SupervisedChild {
     const port = await this.#spawn()
     this.#superviseFromNow()
     return port
+  }
+
+  /** It waits for messages, as far as is known. */
+  get isReady(): boolean {
+    return this.#isReady && this.#process?.connected === true
   }
 
   get role(): ChildRole {
@@ -92,7 +101,8 @@ export class SupervisedChild {
     const { program, args } = ownCommand(role)
     const child = spawn(program, args, {
       cwd,
-      env: { PATH: '/usr/bin:/bin', NODE_ENV: 'production', ...cloudEnvironment() },
+      // The tunnels log in to no cloud.
+      env: { PATH: '/usr/bin:/bin', NODE_ENV: 'production', ...(role === 'tunnels' ? {} : cloudEnvironment()) },
       stdio: ['ignore', output, output, 'ipc'],
       // A process group of its own: Ctrl-C reaches the supervisor alone, which drains its children in order.
       detached: true,
@@ -112,17 +122,18 @@ export class SupervisedChild {
           () => fail(new PosternError('INTERNAL', `The ${role} process was not ready in time.`)),
           READY_LIMIT_MS,
         )
-        if (child.connected) child.send(message)
+        if (child.connected) child.send(message as MessageToChild)
       }
       child.on('message', (message: MessageFromChild) => {
         if (message.type === 'loaded') sendBootstrap().catch((error: unknown) => fail(asPosternError(error)))
         else if (message.type === 'failed')
           failure = new PosternError(message.code, message.message, { hint: message.hint })
-        else {
+        else if (message.type === 'ready') {
           clearTimeout(timer)
           this.#isReady = true
           resolve(message.port)
-        }
+          this.#options.onReady?.()
+        } else this.#options.onMessage?.(message)
       })
       child.on('error', (cause) => {
         clearTimeout(timer)

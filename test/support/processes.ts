@@ -42,7 +42,8 @@ export function residentBytes(pid: number): number {
   return Number(kilobytes) * 1024
 }
 
-function commandLine(pid: number): string {
+/** Program and arguments of a process, with spaces between; empty when it has ended. */
+export function commandLine(pid: number): string {
   return read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')
 }
 
