@@ -19,6 +19,12 @@ export function resolveFailure(cause: unknown): PosternError {
 
 type Reason = readonly [code: ErrorCode, text: string, hint: string]
 
+const closedEarly: Reason = [
+  'UPSTREAM_UNREACHABLE',
+  'the database closed the session before it answered',
+  'Check the port, and the firewall between Postern and the database.',
+]
+
 const CONNECT_REASONS: Readonly<Record<string, Reason>> = {
   ECONNREFUSED: [
     'UPSTREAM_PORT_CLOSED',
@@ -40,11 +46,8 @@ const CONNECT_REASONS: Readonly<Record<string, Reason>> = {
     'there is no route to the network of the database',
     'Check the network between Postern and the database.',
   ],
-  ECONNRESET: [
-    'UPSTREAM_UNREACHABLE',
-    'the database closed the session before it answered',
-    'Check the port, and the firewall between Postern and the database.',
-  ],
+  ECONNRESET: closedEarly,
+  EPIPE: closedEarly,
   ENOENT: ['UPSTREAM_UNREACHABLE', 'the Unix socket of the database does not exist', 'The database is not running.'],
   EACCES: [
     'UPSTREAM_UNREACHABLE',

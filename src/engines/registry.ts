@@ -7,7 +7,9 @@ const ENGINES: Readonly<Partial<Record<EngineName, () => Promise<Engine>>>> = {
   postgres: async () => (await import('./postgres/index.ts')).postgresEngine,
   cockroachdb: async () => (await import('./postgres/index.ts')).cockroachdbEngine,
   redshift: async () => (await import('./postgres/index.ts')).redshiftEngine,
+  snowflake: async () => (await import('./snowflake/index.ts')).snowflakeEngine,
   spanner: async () => (await import('./spanner/index.ts')).spannerEngine,
+  clickhouse: async () => (await import('./clickhouse/index.ts')).clickhouseEngine,
 }
 
 /** The engine of that name. */

@@ -19,6 +19,8 @@ export interface ClickHouseServer {
   readonly reader: { readonly username: 'reader'; readonly password: string }
   /** Sees the database `shown` alone, and may read and write there. */
   readonly narrow: { readonly username: 'narrow'; readonly password: string }
+  /** May do everything, without a password: no other user can log in without TLS. */
+  readonly open: { readonly username: 'open'; readonly password: '' }
   /** Runs a statement as admin, past Postern. @throws with the server's own text */
   run(statement: string): Promise<string>
   stop(): Promise<void>
@@ -78,6 +80,7 @@ export async function startClickHouse(identity?: TlsIdentity, clientCa?: string)
         admin: { username: 'admin', password: PASSWORDS.admin },
         reader: { username: 'reader', password: PASSWORDS.reader },
         narrow: { username: 'narrow', password: PASSWORDS.narrow },
+        open: { username: 'open', password: '' },
         run,
         stop,
       }
@@ -104,6 +107,7 @@ const USERS = `<yandex>
   <users>
     ${user('admin', ESCAPED_ADMIN_PASSWORD, 'default')}
     ${user('reader', PASSWORDS.reader, 'readonly')}
+    ${user('open', '', 'default')}
     ${user('narrow', PASSWORDS.narrow, 'default', '<allow_databases><database>shown</database></allow_databases>')}
   </users>
 </yandex>

@@ -1,0 +1,64 @@
+import { PosternError } from '../../base/errors.ts'
+import { scanStatements, type LexicalRules, type ScannedStatement } from '../scan-statements.ts'
+
+const RULES: LexicalRules = {
+  lineComments: ['--', '#!', '# '],
+  nestedComments: false,
+  backslashEscapes: true,
+  stringQuotes: "'",
+  nameQuotes: '`"',
+  tripleQuotes: false,
+  dollarQuotes: 'tagged',
+  alternativeQuotes: false,
+}
+
+/**
+ * The statements of a text, each to be sent on its own: HTTP takes one at a time.
+ * @throws PosternError STATEMENT_FAILED for what would have no effect, or an answer in a form that cannot be shown
+ */
+export function splitClickHouse(sql: string): readonly ScannedStatement[] {
+  const found = scanStatements(sql, RULES)
+  const inline = found.findIndex(holdsData)
+  const first = found[inline]
+  // Data of INSERT … FORMAT goes to the end, with whatever semicolons and quotes it has.
+  const statements =
+    first === undefined ? found : [...found.slice(0, inline), { ...first, text: sql.slice(first.offset) }]
+  for (const statement of statements) checkStatement(statement)
+  return statements
+}
+
+function holdsData({ tokens }: ScannedStatement): boolean {
+  const format = tokens.findIndex(({ kind, text }) => kind === 'word' && text === 'FORMAT')
+  return tokens[0]?.text === 'INSERT' && format > 0 && tokens[format + 1]?.text !== 'VALUES'
+}
+
+function checkStatement({ tokens }: ScannedStatement): void {
+  const words = tokens.map(({ kind, text }) => (kind === 'word' ? text : ''))
+  if (words[0] === 'SET' && words[1] !== 'ROLE') {
+    throw noEffect(
+      'SET has no effect: each statement is a request of its own',
+      'Put SETTINGS … at the end of the statement.',
+    )
+  }
+  if (words[0] === 'USE') {
+    throw noEffect('USE has no effect: each statement is a request of its own', 'Write the database before the table.')
+  }
+  if (words[0] === 'SET') {
+    throw noEffect(
+      'SET ROLE has no effect: each statement is a request of its own',
+      'Use a data source with that role.',
+    )
+  }
+  const format = words.lastIndexOf('FORMAT')
+  const isLast = format === words.length - 2 || words[format + 2] === 'SETTINGS'
+  if (format > 0 && isLast && words[format + 1] !== '' && words[0] !== 'INSERT') {
+    throw noEffect('the form of the answer is chosen by Postern', 'Leave the FORMAT clause out.')
+  }
+  if (words.some((word, index) => word === 'INTO' && words[index + 1] === 'OUTFILE')) {
+    throw noEffect('INTO OUTFILE is a part of clickhouse-client alone', 'Leave it out.')
+  }
+}
+
+function noEffect(text: string, hint: string): PosternError {
+  return new PosternError('STATEMENT_FAILED', text, { hint })
+}
