@@ -5,6 +5,8 @@ import { PosternError } from '../base/errors.ts'
 import type { AuditRecord } from './audit-record.ts'
 
 const extension = '.ndjson'
+/** Never shipped: a person has to look at what is in it. */
+const setAsideName = 'set-aside.jsonl'
 
 /**
  * Where audit records wait while the store is away: files of one JSON record per line in a folder of the worker's own.
@@ -70,6 +72,26 @@ export class AuditSpool {
       })
     }
     await this.#inTurn(() => this.lookForOrphans())
+  }
+
+  /**
+   * Keeps a record that the store refuses at every attempt in the file `set-aside.jsonl` of the folder, synced to disk, so that
+   * those behind it can be shipped. One that was interrupted may do it twice.
+   * @throws PosternError AUDIT_UNAVAILABLE when that file has the size of a full spool, or its disk fails
+   */
+  setAside(record: AuditRecord): Promise<void> {
+    return this.#inTurn(async () => {
+      const line = Buffer.from(`${JSON.stringify(record)}\n`)
+      const file = fs.openSync(path.join(this.#folder, setAsideName), 'a', 0o600)
+      try {
+        const { size } = fs.fstatSync(file)
+        if (size + line.length > this.#maxBytes) throw new PosternError('AUDIT_UNAVAILABLE', `${setAsideName} is full`)
+        writeWhole(file, line)
+        await sync(file)
+      } finally {
+        fs.closeSync(file)
+      }
+    })
   }
 
   async close(): Promise<void> {

@@ -97,6 +97,43 @@ describe('the audit writer', () => {
     await writer.close()
   })
 
+  test('sets aside what the store refuses for its content, says so, and ships everything else in order', async () => {
+    const refused: string[] = []
+    const writer = new AuditWriter({
+      store,
+      spool: new AuditSpool(folder, 1_000_000),
+      deadlineMs: 5_000,
+      onSetAside: ({ action }) => refused.push(action),
+    })
+    await sql`alter table audit_event add constraint no_poison check (action not like 'poison%')`.execute(store.db)
+    await takeAway()
+    for (const action of ['a', 'poison 1', 'b', 'c', 'poison 2', 'd']) await writer.append(record(action))
+    await bringBack()
+    await vi.waitFor(async () => expect(await stored()).toEqual(['a', 'b', 'c', 'd']), { timeout: 10_000 })
+    await writer.append(record('poison 3'))
+    await vi.waitFor(() => expect(refused).toEqual(['poison 1', 'poison 2', 'poison 3']), { timeout: 10_000 })
+    await writer.append(record('e'))
+    await vi.waitFor(async () => expect(await stored()).toEqual(['a', 'b', 'c', 'd', 'e']), { timeout: 10_000 })
+    expect(writer.setAside).toBe(3)
+    expect(fs.readdirSync(folder)).toEqual(['set-aside.jsonl'])
+    const lines = fs.readFileSync(path.join(folder, 'set-aside.jsonl'), 'utf8').trim().split('\n')
+    expect(lines.map((line) => JSON.parse(line).action)).toEqual(refused)
+    await writer.close()
+  })
+
+  test('keeps it in the spool when even that file is full', async () => {
+    const spool = new AuditSpool(folder, 1_000)
+    const writer = new AuditWriter({ store, spool, deadlineMs: 5_000 })
+    fs.writeFileSync(path.join(folder, 'set-aside.jsonl'), 'x'.repeat(900))
+    await sql`alter table audit_event add constraint no_poison check (action <> 'poison')`.execute(store.db)
+    await writer.append(record('poison'))
+    expect(spool.isEmpty).toBe(false)
+    await expect(writer.append(auditRecord({ ...record('x'), actorName: 'y'.repeat(1_000) }))).rejects.toMatchObject({
+      code: 'AUDIT_UNAVAILABLE',
+    })
+    await writer.close()
+  })
+
   test('refuses the record when there is neither a store nor room in the spool', async () => {
     await takeAway()
     const full = new AuditWriter({ store, spool: new AuditSpool(folder, 10), deadlineMs: 5_000 })

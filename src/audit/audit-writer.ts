@@ -1,6 +1,6 @@
 import { PosternError } from '../base/errors.ts'
 import { withDeadline } from '../base/deadline.ts'
-import { insertAuditEventsPrepared } from '../store/audit-events.ts'
+import { insertAuditEventsPrepared, isRefusedForContent } from '../store/audit-events.ts'
 import type { Store } from '../store/store.ts'
 import type { AuditRecord } from './audit-record.ts'
 import type { AuditSpool } from './audit-spool.ts'
@@ -26,7 +26,8 @@ const lookForOrphansMs = 10_000
  * States: *direct* (batches go to the store) → the store fails or is late → *spooling* (batches are appended to the local
  * spool and synced; a shipper tries to send the spool in order) → the store answers and little is left → *catching up* (the rest
  * is shipped ahead of the next batch) → *direct*. Without a spool a failing store refuses the record. A batch that timed out may
- * still have been stored: the ids make shipping it again harmless.
+ * still have been stored: the ids make shipping it again harmless. A record that the store refuses for what is in it would be
+ * refused at every attempt: it is set aside from the spool.
  */
 export class AuditWriter {
   readonly #store: Store
@@ -40,9 +41,18 @@ export class AuditWriter {
   #storeAnswers = false
   #orphanTimer: ReturnType<typeof setInterval> | undefined
   #closed = false
+  readonly #onSetAside: (record: AuditRecord, refusal: unknown) => void
+  #setAside = 0
 
-  constructor(deps: { store: Store; spool?: AuditSpool | undefined; deadlineMs: number }) {
+  /** @param deps `onSetAside` hears of a record that the store refuses for what is in it, once it is set aside */
+  constructor(deps: {
+    store: Store
+    spool?: AuditSpool | undefined
+    deadlineMs: number
+    onSetAside?: (record: AuditRecord, refusal: unknown) => void
+  }) {
     this.#store = deps.store
+    this.#onSetAside = deps.onSetAside ?? (() => undefined)
     this.#spool = deps.spool
     this.#deadlineMs = deps.deadlineMs
     if (!this.#spool) return
@@ -63,6 +73,11 @@ export class AuditWriter {
       this.#waiting.push({ record, resolve, reject })
       this.#working ??= this.#work()
     })
+  }
+
+  /** Records that were set aside since the start. */
+  get setAside(): number {
+    return this.#setAside
   }
 
   /** Waits for what is on its way and stops shipping. What is still spooled is shipped after the next start. */
@@ -147,12 +162,30 @@ export class AuditWriter {
     try {
       for await (const records of this.#spool?.batches(batchMax) ?? []) {
         if (this.#closed) return
-        await this.#insert(records, shipDeadlineMs)
+        await this.#deliver(records)
       }
       this.#storeAnswers = true
     } catch {
       // The store is still away: what was read stays in the spool, and the next round starts with it.
       this.#storeAnswers = false
+    }
+  }
+  /** Finds what the store refuses for its content by halves, so that the rest is stored in order. */
+  async #deliver(records: readonly AuditRecord[]): Promise<void> {
+    try {
+      await this.#insert(records, shipDeadlineMs)
+    } catch (thrown) {
+      if (!isRefusedForContent(thrown)) throw thrown
+      const [record] = records
+      if (record !== undefined && records.length === 1) {
+        await this.#spool?.setAside(record)
+        this.#setAside += 1
+        this.#onSetAside(record, thrown)
+        return
+      }
+      const half = Math.ceil(records.length / 2)
+      await this.#deliver(records.slice(0, half))
+      await this.#deliver(records.slice(half))
     }
   }
 }

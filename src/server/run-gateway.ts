@@ -32,6 +32,9 @@ async function startWorker(bootstrap: ChildBootstrap): Promise<RunningRole> {
     store,
     spool: new AuditSpool('.', config.auditSpoolMaxBytes),
     deadlineMs: AUDIT_DEADLINE_MS,
+    // Not the record itself: what is in it is what is wrong with it.
+    onSetAside: ({ id, action }, refusal) =>
+      logger.error({ err: refusal, auditEventId: id, action }, 'the store refuses an audit record: it was set aside'),
   })
   const start = (): Promise<Gateway> =>
     startGateway({

@@ -1,5 +1,5 @@
 import { CompiledQuery, type Kysely, type Transaction } from 'kysely'
-import type pg from 'pg'
+import pg from 'pg'
 import type { PrincipalId, SessionId, WorkspaceId } from '../base/ids.ts'
 import type { Schema } from './schema.ts'
 
@@ -68,6 +68,14 @@ export async function insertAuditEvents(
 export async function insertAuditEventsPrepared(pool: pg.Pool, events: readonly AuditEventRow[]): Promise<void> {
   if (events.length === 0) return
   await pool.query({ name: 'audit-insert-1', text: insertText, values: [JSON.stringify(events)] })
+}
+
+/** SQLSTATE classes: data exception, broken constraint, limit exceeded (an index entry that is too long). */
+const ABOUT_THE_CONTENT = /^(22|23|54)...$/
+
+/** Whether the store would refuse these events at every attempt, in contrast to one that is away or takes no changes. */
+export function isRefusedForContent(thrown: unknown): boolean {
+  return thrown instanceof pg.DatabaseError && ABOUT_THE_CONTENT.test(thrown.code ?? '')
 }
 
 /** Events of one workspace, newest first, at most `limit` of them, those after `after` in that order. */
