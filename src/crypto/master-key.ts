@@ -8,17 +8,50 @@ const KEY_BYTES = 32
 export const WRAPPED_KEY_BYTES = 12 + KEY_BYTES + 16
 
 /**
- * The key-encryption key. It wraps the data key of every sealed value and does nothing else; it never lies in the metadata
- * store (design section 5c).
+ * The key-encryption key. It wraps the data key of every sealed value, and gives digests that nobody else can guess at; it never
+ * lies in the metadata store (design section 5c).
+ *
+ * While it is being exchanged it knows another key as well, and opens what that one wrapped. All who hold this object see the
+ * exchange at once.
  */
 export class MasterKey {
-  readonly #bytes: Buffer
-  /** 8 bytes that name this key without telling anything about it: a sealed value says which key wrapped it. */
-  readonly id: Buffer
+  #bytes: Buffer
+  #id: Buffer
+  /** Keys that open and do not seal, by their ids in hex. */
+  readonly #others = new Map<string, Buffer>()
 
   private constructor(bytes: Buffer) {
     this.#bytes = bytes
-    this.id = createHmac('sha256', bytes).update('postern master key id').digest().subarray(0, 8)
+    this.#id = idOf(bytes)
+  }
+
+  /** 8 bytes that name this key without telling anything about it: a sealed value says which key wrapped it. */
+  get id(): Buffer {
+    return this.#id
+  }
+
+  /** Ids of the other keys that open. */
+  get otherIds(): readonly Buffer[] {
+    return [...this.#others.keys()].map((id) => Buffer.from(id, 'hex'))
+  }
+
+  /** From now on what `other` wrapped opens too. */
+  alsoOpen(other: MasterKey): void {
+    this.#others.set(other.#id.toString('hex'), other.#bytes)
+  }
+
+  /** From now on `next` seals, and what was wrapped before still opens. */
+  exchangeFor(next: MasterKey): void {
+    if (next.#id.equals(this.#id)) return
+    this.#others.set(this.#id.toString('hex'), this.#bytes)
+    this.#bytes = next.#bytes
+    this.#id = next.#id
+    this.#others.delete(next.#id.toString('hex'))
+  }
+
+  /** From now on only what this key itself wrapped opens. */
+  forgetOthers(): void {
+    this.#others.clear()
   }
 
   static generate(): MasterKey {
@@ -53,10 +86,27 @@ export class MasterKey {
     return Buffer.concat([nonce, cipher.update(dataKey), cipher.final(), cipher.getAuthTag()])
   }
 
-  /** The data key, or undefined when the bytes were not made by this key's {@link MasterKey.wrap}. */
-  unwrap(wrapped: Uint8Array): Buffer | undefined {
+  /**
+   * A digest of a text that may hold secrets, for records that others read: without the key no guess can be tried against it.
+   * Under another master key the same text has another digest.
+   * @param purpose what the digests are for; those of two purposes cannot be compared
+   */
+  digest(purpose: string, text: string): Buffer {
+    const key = createHmac('sha256', this.#bytes).update(`postern digest ${purpose}`).digest()
+    return createHmac('sha256', key).update(text).digest()
+  }
+
+  /** Whether it opens what the key of this id wrapped. */
+  knows(id: Uint8Array): boolean {
+    return this.#keyOf(id) !== undefined
+  }
+
+  /** The data key, or undefined when the bytes were not made by {@link MasterKey.wrap} of the key of this id, or that key is not known. */
+  unwrap(wrapped: Uint8Array, id: Uint8Array = this.#id): Buffer | undefined {
+    const key = this.#keyOf(id)
+    if (key === undefined) return undefined
     const bytes = Buffer.from(wrapped)
-    const decipher = createDecipheriv('aes-256-gcm', this.#bytes, bytes.subarray(0, 12), { authTagLength: 16 })
+    const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, 12), { authTagLength: 16 })
       .setAAD(wrapPurpose)
       .setAuthTag(bytes.subarray(-16))
     try {
@@ -65,6 +115,14 @@ export class MasterKey {
       return undefined // the tag does not fit: AES-GCM has no other failure
     }
   }
+
+  #keyOf(id: Uint8Array): Buffer | undefined {
+    return this.#id.equals(id) ? this.#bytes : this.#others.get(Buffer.from(id).toString('hex'))
+  }
+}
+
+function idOf(bytes: Buffer): Buffer {
+  return createHmac('sha256', bytes).update('postern master key id').digest().subarray(0, 8)
 }
 
 const wrapPurpose = Buffer.from('postern data key')

@@ -3,6 +3,7 @@ import type { LoginKey } from '../crypto/login-key.ts'
 import type { DataSourceRoute } from '../dialer/data-source-route.ts'
 import type { DataSourceSecrets } from '../dialer/data-source-secrets.ts'
 import type { DialerDependencies, DialStage } from '../dialer/dial.ts'
+import type { ByteSocket } from '../transport/byte-socket.ts'
 import type { DatabaseSummary, DescribeOptions, DescribedSchema } from './catalog-shapes.ts'
 import type { QueryEvent, QueryOptions } from './query-events.ts'
 
@@ -93,6 +94,25 @@ export interface RoleLoginCapability {
     loginKey: LoginKey,
     options: { readonly dialer: DialerDependencies; readonly secrets: DataSourceSecrets; readonly timeoutMs: number },
   ): Promise<boolean>
+  /**
+   * A session for statements on a socket that is logged in already, as the role of the route; it takes over the socket's
+   * handlers before it returns. What the role may do, the session may do: nothing is held to reading.
+   * @throws PosternError UPSTREAM_*
+   */
+  adoptSession(route: DataSourceRoute, loggedIn: LoggedInSocket): Promise<EngineSession>
+}
+
+/** A socket on which the login is over and no statement was sent yet. */
+export interface LoggedInSocket {
+  readonly socket: ByteSocket
+  /** Whole messages: what the server said between AuthenticationOk and ReadyForQuery, BackendKeyData left out. */
+  readonly greeting: readonly Uint8Array[]
+  /** What arrived and was not read. */
+  readonly unread: Uint8Array
+  /** Sends a CancelRequest for this session, and resolves once the server has acted on it. */
+  readonly cancel: () => Promise<void>
+  /** For the driver to take it over. */
+  readonly dialer: DialerDependencies
 }
 
 /** An open session of an administrator who works on Postgres roles. Always close it. */

@@ -2,12 +2,12 @@ import type { z } from 'zod'
 import { PosternError } from '../base/errors.ts'
 
 /** Where a page ended, in the form that callers send back unread. */
-function encodePageToken(position: unknown): string {
+export function pageTokenFor(position: unknown): string {
   return Buffer.from(JSON.stringify(position)).toString('base64url')
 }
 
 /**
- * @param shape of what {@link encodePageToken} was given
+ * @param shape of what {@link pageTokenFor} was given
  * @throws PosternError INVALID_ARGUMENT for a token that this list did not give
  */
 export function decodePageToken<Shape extends z.ZodType>(
@@ -31,5 +31,5 @@ export function cutPage<Row>(
   const page = rows.slice(0, pageSize)
   const last = page.at(-1)
   if (rows.length <= pageSize || last === undefined) return { rows: page }
-  return { rows: page, nextPageToken: encodePageToken(positionOf(last)) }
+  return { rows: page, nextPageToken: pageTokenFor(positionOf(last)) }
 }

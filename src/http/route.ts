@@ -43,3 +43,9 @@ export function answers<Shape extends z.ZodType>(shape: Shape) {
 export function compatibleAnswers<Shape extends z.ZodType>(shape: Shape) {
   return { 200: shape, '4xx': ApiError, '5xx': ApiError }
 }
+
+/** Answers of a route that streams lines of this shape; the lines are written by the route, and pass unchecked. */
+export function streamAnswers<Shape extends z.ZodType>(line: Shape) {
+  const content = { 'application/x-ndjson': { schema: line } }
+  return { 200: { description: 'One JSON object a line.', content }, '4xx': Problem, '5xx': Problem }
+}

@@ -43,6 +43,27 @@ export function openStatementClient(route: DataSourceRoute, options: OpenOptions
   return openUpstreamClient(route, options, { maxRowBytes: MAX_ROW_BYTES })
 }
 
+/**
+ * The driver on a stream that is logged in already: it is told so by the replayed greeting, and sends no password.
+ * @throws PosternError UPSTREAM_*
+ */
+export async function adoptStatementClient(
+  route: DataSourceRoute,
+  stream: Duplex,
+  timeoutMs: number,
+): Promise<UpstreamClient> {
+  try {
+    const client = clientOver(stream, { ...route, tlsMode: 'disable' }, new Secret(''), { maxRowBytes: MAX_ROW_BYTES })
+    const late = 'the database did not answer the driver in time'
+    await withDeadline(client.connect(), timeoutMs, 'UPSTREAM_UNREACHABLE', late)
+    return { client, stream }
+  } catch (thrown) {
+    const error = loginFailure(thrown, stream)
+    stream.destroy()
+    throw error
+  }
+}
+
 interface ClientLimits {
   readonly queryTimeoutMs?: number
   readonly maxRowBytes?: number

@@ -1,6 +1,7 @@
 import type { EngineName } from '../../contract/engines.ts'
 import type { Engine, OpenOptions, RoleSession } from '../engine.ts'
 import type { DataSourceRoute } from '../../dialer/data-source-route.ts'
+import { adoptSession } from './adopt-session.ts'
 import { openPostgresClient } from './driver.ts'
 import type { InDatabase } from './drop-role.ts'
 import { translatePostgresError, withPostgresErrors } from './errors.ts'
@@ -21,7 +22,10 @@ function engineOf(name: EngineName): Engine {
 }
 
 /** PostgreSQL 10 and newer, as it is or as a service (RDS, Aurora, Cloud SQL). */
-export const postgresEngine: Engine = { ...engineOf('postgres'), roleLogin: { openRoleSession, acceptsLoginKey } }
+export const postgresEngine: Engine = {
+  ...engineOf('postgres'),
+  roleLogin: { openRoleSession, acceptsLoginKey, adoptSession },
+}
 /** CockroachDB: the wire protocol and the catalogs of Postgres. */
 export const cockroachdbEngine: Engine = engineOf('cockroachdb')
 /** Amazon Redshift: the wire protocol of Postgres, and the catalogs of PostgreSQL 8.0. */

@@ -10,7 +10,7 @@ import type { QueryEvent, QueryOptions } from '../query-events.ts'
 import { statementTimedOut } from '../statement-error.ts'
 import { cancelStatement } from './cancel-statement.ts'
 import { describeDatabase } from './describe.ts'
-import { openStatementClient } from './driver.ts'
+import { openStatementClient, type UpstreamClient } from './driver.ts'
 import { sqlstateOf, translatePostgresError, translateStatementError } from './errors.ts'
 import { listDatabases, readServerVersion } from './introspect.ts'
 import type { OwnQuery } from './own-query.ts'
@@ -38,6 +38,19 @@ export async function openPostgresSession(route: DataSourceRoute, options: OpenO
 }
 
 /**
+ * A session of a client that is logged in already, as somebody whose statements alone are to run in it.
+ * @param cancel sends a CancelRequest for it, and resolves once the server has acted on it
+ */
+export async function postgresSessionOf(
+  route: DataSourceRoute,
+  options: OpenOptions,
+  { client, stream }: UpstreamClient,
+  cancel: () => Promise<void>,
+): Promise<EngineSession> {
+  return new PostgresSession(route, options, client, stream, await readServerVersion(client, route.engine), cancel)
+}
+
+/**
  * States: `own` (search path and limits are ours) ─query()► `lent` (those of the database, for somebody's SQL) ─next work of our
  * own► `own`. A read-only session runs each call of `query` in a read-only transaction, which it rolls back.
  */
@@ -52,7 +65,14 @@ class PostgresSession implements EngineSession {
   #isBusy = false
   #backslashEscapes = false
 
-  constructor(route: DataSourceRoute, options: OpenOptions, client: pg.Client, stream: Duplex, serverVersion: string) {
+  constructor(
+    route: DataSourceRoute,
+    options: OpenOptions,
+    client: pg.Client,
+    stream: Duplex,
+    serverVersion: string,
+    cancel?: () => Promise<void>,
+  ) {
     const { onStage: _, signal: __, ...quietly } = options
     this.serverVersion = serverVersion
     this.#route = route
@@ -63,7 +83,7 @@ class PostgresSession implements EngineSession {
       const { rows } = await client.query<(string | null)[]>({ text: sql, rowMode: 'array' })
       return rows[0] ?? []
     }, route.engine === 'postgres')
-    this.#runner = new StatementRunner(client, stream, typeNames, () => this.#sendCancel())
+    this.#runner = new StatementRunner(client, stream, typeNames, cancel ?? (() => this.#sendCancel()))
     const { connection } = client as unknown as { connection: NodeJS.EventEmitter }
     connection.on('parameterStatus', ({ parameterName, parameterValue }) => {
       if (parameterName === 'standard_conforming_strings') this.#backslashEscapes = parameterValue === 'off'
