@@ -6,6 +6,9 @@ import type { Engine } from './engine.ts'
 const ENGINES: Readonly<Partial<Record<EngineName, () => Promise<Engine>>>> = {
   postgres: async () => (await import('./postgres/index.ts')).postgresEngine,
   cockroachdb: async () => (await import('./postgres/index.ts')).cockroachdbEngine,
+  mysql: async () => (await import('./mysql/index.ts')).mysqlEngine,
+  mariadb: async () => (await import('./mysql/index.ts')).mariadbEngine,
+  tidb: async () => (await import('./mysql/index.ts')).tidbEngine,
   redshift: async () => (await import('./postgres/index.ts')).redshiftEngine,
   snowflake: async () => (await import('./snowflake/index.ts')).snowflakeEngine,
   spanner: async () => (await import('./spanner/index.ts')).spannerEngine,
