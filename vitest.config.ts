@@ -19,6 +19,7 @@ export default defineConfig({
         test: {
           name: 'wire',
           include: ['test/{wire,fuzz}/**/*.test.ts'],
+          server: { deps: { inline: ['zod'] } },
           testTimeout: 60_000,
           hookTimeout: 120_000,
           fileParallelism: false,

@@ -8,7 +8,7 @@ import type { SealedSecrets } from '../store/data-source-secrets.ts'
 import type { DataSourceRow } from '../store/data-sources.ts'
 
 /** Where a stored data source leads. */
-export function routeOf(source: Omit<DataSourceRow, 'sealedSecrets' | 'lastCheck'>): DataSourceRoute {
+export function routeOf(source: Pick<DataSourceRow, keyof DataSourceRoute>): DataSourceRoute {
   const { engine, host, port, database, username, loginMethod, tlsMode, tlsCa, tlsClientCertificate } = source
   const { tlsFiles, fields, extraParameters } = source
   const ssh = source.ssh.map((hop) => ({
@@ -42,7 +42,7 @@ export function routeOf(source: Omit<DataSourceRow, 'sealedSecrets' | 'lastCheck
  */
 export async function openDataSourceSecrets(
   deps: { readonly masterKey: MasterKey },
-  source: DataSourceRow,
+  source: Pick<DataSourceRow, 'id' | 'sealedSecrets' | keyof DataSourceRoute>,
 ): Promise<DataSourceSecrets> {
   const route = routeOf(source)
   return Object.fromEntries(

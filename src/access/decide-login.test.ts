@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { InstanceId, PrincipalId, RoleBindingId, WorkspaceId } from '../base/ids.ts'
+import type { DataSourceId, InstanceId, PrincipalId, RoleBindingId, WorkspaceId } from '../base/ids.ts'
+import { PLAIN_ROUTE } from '../dialer/data-source-route.ts'
 import type { LoginFacts, LoginQuestion } from '../store/login-facts.ts'
 import { decideLogin } from './decide-login.ts'
 import { LoginGrant } from './login-grant.ts'
@@ -33,12 +34,16 @@ const allowedFacts = {
     heldByPrincipal: true,
   },
   adminDataSource: {
+    ...PLAIN_ROUTE,
+    id: '8d2f1f9e-0000-4000-8000-000000000003' as DataSourceId,
+    engine: 'postgres',
     host: 'db.example.test',
     port: 5432,
     database: 'shop',
+    username: 'keeper',
     loginMethod: 'password',
     tlsMode: 'verify-full',
-    tlsCa: null,
+    routeSecrets: {},
   },
 } satisfies LoginFacts
 
@@ -53,6 +58,23 @@ describe('a login', () => {
       instanceId,
       route: { engine: 'postgres', host: 'db.example.test', username: 'ana' },
     })
+  })
+
+  test('takes along what the way of the data source needs, and nothing where it needs nothing', () => {
+    const hop = { host: 'bastion.test', port: 22, username: 'b', auth: 'private_key', hostKey: null } as const
+    const sealed = { 'ssh.0.privateKey': Buffer.from('sealed') }
+    const source = {
+      ...allowedFacts.adminDataSource,
+      ssh: [{ ...hop, publicKey: 'ssh-ed25519 AAAA' }],
+      routeSecrets: sealed,
+    }
+    const through = decideLogin(principal, question, { ...allowedFacts, adminDataSource: source })
+    if (!through.allowed) throw new Error(through.denial)
+    expect(through.grant.fields.route).toMatchObject({ username: 'ana', ssh: [hop] })
+    expect(through.grant.fields.routeSecrets).toEqual({ id: source.id, username: 'keeper', sealed })
+    const plain = decideLogin(principal, question, allowedFacts)
+    if (!plain.allowed) throw new Error(plain.denial)
+    expect(plain.grant.fields.routeSecrets).toBeNull()
   })
 
   const denials: [string, LoginFacts, string][] = [

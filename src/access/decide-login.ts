@@ -1,5 +1,5 @@
-import { PLAIN_ROUTE } from '../dialer/data-source-route.ts'
 import type { LoginFacts, LoginQuestion } from '../store/login-facts.ts'
+import { routeOf } from './data-source-secrets.ts'
 import { LoginGrant } from './login-grant.ts'
 import type { VerifiedPrincipal } from './verified-principal.ts'
 
@@ -52,11 +52,17 @@ export function decideLogin(principal: VerifiedPrincipal, question: LoginQuestio
     bindingId: binding.id,
     roleOid: binding.roleOid,
     systemIdentifier: binding.systemIdentifier,
-    route: { ...PLAIN_ROUTE, engine: 'postgres', ...adminDataSource, username: question.roleName },
+    route: { ...routeOf(adminDataSource), username: question.roleName },
+    routeSecrets: routeSecretsOf(adminDataSource),
     loginKeySealed: binding.loginKeySealed,
     defaultDatabase: instance.defaultDatabase,
   })
   return { allowed: true, grant }
+}
+
+function routeSecretsOf(source: NonNullable<LoginFacts['adminDataSource']>): LoginGrant['fields']['routeSecrets'] {
+  const { id, username, routeSecrets } = source
+  return Object.keys(routeSecrets).length === 0 ? null : { id, username, sealed: routeSecrets }
 }
 
 function denied(denial: LoginDenial): LoginDecision {

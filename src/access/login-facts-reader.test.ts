@@ -33,8 +33,8 @@ beforeEach(async () => {
       values (${workspaceId}, ${ana}, 'member'), (${workspaceId}, ${team}, 'member');
     insert into instance (id, workspace_id, name, kind, engine, state, default_database)
       values ('${instanceId}', ${workspaceId}, 'sample', 'external', 'postgres', 'AVAILABLE', 'shop');
-    insert into data_source (id, instance_id, type, host, port, database, username, tls_mode)
-      values ('${randomUUID()}', '${instanceId}', 'admin', 'db.test', 5432, 'shop', 'postern', 'verify-full');
+    insert into data_source (id, instance_id, type, name, host, port, database, username, tls_mode)
+      values ('${randomUUID()}', '${instanceId}', 'admin', 'admin', 'db.test', 5432, 'shop', 'postern', 'verify-full');
     insert into postgres_role_binding (id, instance_id, principal_id, role_name, role_oid, system_identifier)
       values ('${randomUUID()}', '${instanceId}', ${ana}, 'ana', 16384, '7'),
              ('${randomUUID()}', '${instanceId}', ${team}, 'team', 16385, '7')`)

@@ -1,5 +1,6 @@
-import type { InstanceId, PrincipalId, RoleBindingId, WorkspaceId } from '../base/ids.ts'
+import type { DataSourceId, InstanceId, PrincipalId, RoleBindingId, WorkspaceId } from '../base/ids.ts'
 import type { DataSourceRoute } from '../dialer/data-source-route.ts'
+import type { SealedSecrets } from '../store/data-source-secrets.ts'
 
 interface LoginGrantFields {
   readonly workspaceId: WorkspaceId
@@ -14,6 +15,11 @@ interface LoginGrantFields {
   readonly systemIdentifier: string
   /** How to reach the upstream as this Postgres role. */
   readonly route: DataSourceRoute
+  /**
+   * What the way there needs besides: keys of a client certificate and of SSH servers, sealed for the admin data source, that is
+   * for its own user. Null: nothing.
+   */
+  readonly routeSecrets: { readonly id: DataSourceId; readonly username: string; readonly sealed: SealedSecrets } | null
   /** Sealed SCRAM login key; null where the upstream knows the gateway by its operating system user (managed instances). */
   readonly loginKeySealed: Uint8Array | null
   /** The database that `databricks_postgres` stands for where no real one exists. */

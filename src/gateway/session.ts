@@ -140,7 +140,9 @@ function startRelay(
   const minor = Math.min(client.startup.minor, LATEST_PROTOCOL_MINOR)
   const cancelKey =
     backendKey &&
-    gateway.cancelKeys.issue(backendKey.pid, minor, () => cancelUpstream(grant, backendKey, gateway.dialOptions))
+    gateway.cancelKeys.issue(backendKey.pid, minor, () =>
+      cancelUpstream(grant, backendKey, gateway.dialOptions, gateway.masterKey),
+    )
   const clientRest = client.channel.release()
   const upstreamRest = upstream.channel.release()
   const greeting = [

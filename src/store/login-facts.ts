@@ -1,5 +1,8 @@
 import type pg from 'pg'
-import type { InstanceId, PrincipalId, RoleBindingId, WorkspaceId } from '../base/ids.ts'
+import type { DataSourceId, InstanceId, PrincipalId, RoleBindingId, WorkspaceId } from '../base/ids.ts'
+import type { DataSourceRoute } from '../dialer/data-source-route.ts'
+import { type SealedSecrets, sealedSecretsFromJson } from './data-source-secrets.ts'
+import type { DataSourceRow } from './data-sources.ts'
 import { withHeldPrincipals } from './held-principals.ts'
 
 /** What a login asks the store: one principal, one instance (by name, or by id when the login names none), one Postgres role. */
@@ -32,22 +35,21 @@ export interface LoginFacts {
     /** The principal is the holder, or a direct or indirect member of the group that is. */
     readonly heldByPrincipal: boolean
   } | null
-  readonly adminDataSource: {
-    readonly host: string
-    readonly port: number
-    readonly database: string
-    readonly loginMethod: 'password'
-    readonly tlsMode: 'disable' | 'require' | 'verify-ca' | 'verify-full'
-    readonly tlsCa: string | null
-  } | null
+  readonly adminDataSource:
+    | (Pick<DataSourceRow, keyof DataSourceRoute> & {
+        readonly id: DataSourceId
+        /** Those that the way needs: keys of a client certificate and of SSH. Its password stays where it is. */
+        readonly routeSecrets: SealedSecrets
+      })
+    | null
 }
 
 const statement = {
-  name: 'login-facts-1',
+  name: 'login-facts-2',
   text: `
     ${withHeldPrincipals},
     target as (
-      select id, name, kind, state, default_database from instance
+      select id, name, kind, engine, state, default_database from instance
       where workspace_id = $1 and (name = $3 or id = $4)
     )
     select
@@ -59,7 +61,13 @@ const statement = {
       b.principal_id as holder_id, holder.kind as holder_kind, holder.active as holder_active,
       exists (select from workspace_assignment a where a.workspace_id = $1 and a.principal_id = b.principal_id) as holder_in_workspace,
       exists (select from held h where h.id = b.principal_id) as held_by_principal,
-      d.host, d.port, d.database, d.login_method, d.tls_mode, d.tls_ca
+      d.id as data_source_id, t.engine, d.host, d.port, d.database, d.username, d.login_method, d.tls_mode, d.tls_ca,
+      d.tls_client_certificate, d.tls_files, d.ssh, d.fields, d.extra_parameters,
+      -- Nothing is looked up for a way without them.
+      case when d.tls_client_certificate is not null or d.tls_files <> '{}' or d.ssh <> '[]' then (
+        select jsonb_object_agg(field, encode(sealed, 'base64')) from data_source_secret
+        where data_source_id = d.id and (field = 'tlsClientKey' or field like 'ssh.%')
+      ) end as route_secrets
     from (select) as one
       left join principal p on p.id = $2
       left join user_account u on u.principal_id = p.id
@@ -69,6 +77,8 @@ const statement = {
       left join principal holder on holder.id = b.principal_id
       left join data_source d on d.instance_id = t.id and d.type = 'admin'`,
 }
+
+const NO_SECRETS: SealedSecrets = {}
 
 /** A row of {@link statement}: what a left join did not find is null. */
 interface LoginFactsRow {
@@ -89,12 +99,21 @@ interface LoginFactsRow {
   holder_active: boolean
   holder_in_workspace: boolean
   held_by_principal: boolean
-  host: string | null
+  data_source_id: DataSourceId | null
+  engine: DataSourceRow['engine']
+  host: string
   port: number
   database: string
-  login_method: 'password'
-  tls_mode: 'disable' | 'require' | 'verify-ca' | 'verify-full'
+  username: string
+  login_method: DataSourceRow['loginMethod']
+  tls_mode: DataSourceRow['tlsMode']
   tls_ca: string | null
+  tls_client_certificate: string | null
+  tls_files: DataSourceRow['tlsFiles']
+  ssh: DataSourceRow['ssh']
+  fields: DataSourceRow['fields']
+  extra_parameters: DataSourceRow['extraParameters']
+  route_secrets: Readonly<Record<string, string>> | null
 }
 
 /** Reads what decides a login: one prepared statement, one round trip (design section 5a). */
@@ -138,15 +157,24 @@ function factsFromRow(row: LoginFactsRow): LoginFacts {
             heldByPrincipal: row.held_by_principal,
           },
     adminDataSource:
-      row.host === null
+      row.data_source_id === null
         ? null
         : {
+            id: row.data_source_id,
+            engine: row.engine,
             host: row.host,
             port: row.port,
             database: row.database,
+            username: row.username,
             loginMethod: row.login_method,
             tlsMode: row.tls_mode,
             tlsCa: row.tls_ca,
+            tlsClientCertificate: row.tls_client_certificate,
+            tlsFiles: row.tls_files,
+            ssh: row.ssh,
+            fields: row.fields,
+            extraParameters: row.extra_parameters,
+            routeSecrets: row.route_secrets === null ? NO_SECRETS : sealedSecretsFromJson(row.route_secrets),
           },
   }
 }

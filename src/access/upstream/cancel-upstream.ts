@@ -1,7 +1,9 @@
 import type { LoginGrant } from '../login-grant.ts'
+import type { MasterKey } from '../../crypto/master-key.ts'
 import { dial, type DialOptions } from '../../dialer/dial.ts'
 import type { BackendKeyData } from '../../pgwire/backend-messages.ts'
 import { writeCancelRequest } from '../../pgwire/frontend-messages.ts'
+import { withRouteSecrets } from './route-secrets.ts'
 
 /**
  * Sends a CancelRequest to the upstream of a session, over the same route and TLS, and waits until the upstream closes: only
@@ -12,8 +14,9 @@ export async function cancelUpstream(
   grant: LoginGrant,
   backendKey: BackendKeyData,
   dialOptions: DialOptions,
+  masterKey: MasterKey,
 ): Promise<void> {
-  const socket = await dial(grant.fields.route, dialOptions)
+  const socket = await dial(grant.fields.route, await withRouteSecrets(dialOptions, grant, masterKey))
   await new Promise<void>((resolve) => {
     const timer = setTimeout(() => socket.destroy(), dialOptions.timeoutMs)
     socket.setHandlers({

@@ -10,6 +10,7 @@ import { authenticateUpstream, protocolFailure } from './authenticate-upstream.t
 import { checkUpstreamRole } from './check-upstream-role.ts'
 import { LoginChannel, PeerGone } from './login-channel.ts'
 import { requireOwnServer } from './require-own-server.ts'
+import { withRouteSecrets } from './route-secrets.ts'
 
 /** An upstream session that is logged in, checked and ready for its first query. */
 export interface UpstreamSession {
@@ -58,7 +59,7 @@ const greetingMaxLength = 1024 * 1024
  * itself that this role is the one that was bound.
  *
  * @param onChannel told at once, so that a time-out of the login can end the channel
- * @throws PosternError UPSTREAM_* | ROLE_DRIFTED | INSTANCE_NOT_AVAILABLE | TOO_MANY_SESSIONS; UpstreamRefusal
+ * @throws PosternError UPSTREAM_* | SECRET_UNREADABLE | ROLE_DRIFTED | INSTANCE_NOT_AVAILABLE | TOO_MANY_SESSIONS; UpstreamRefusal
  */
 export async function connectUpstream(
   deps: UpstreamLoginDependencies,
@@ -88,7 +89,7 @@ async function openSession(
 ): Promise<UpstreamSession> {
   const { route, roleName } = grant.fields
   requireOwnServer(grant, deps.settings.peerSocketRoot)
-  const socket = await dial(route, deps.dialOptions)
+  const socket = await dial(route, await withRouteSecrets(deps.dialOptions, grant, deps.masterKey))
   const channel = new LoginChannel(socket, greetingMaxLength)
   onChannel(channel)
   try {
