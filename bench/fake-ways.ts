@@ -10,15 +10,13 @@ import type { RunningPostern } from '../test/support/running-postern.ts'
 import type { TestAuthority } from '../test/support/test-certificates.ts'
 import { startChildProgram } from './child-program.ts'
 import { readMasterKey } from './read-master-key.ts'
-import type { SessionClientOptions } from './session-client.ts'
+import type { SessionTarget } from './client-session.ts'
 
 /** Where sessions go that have to be many: an upstream that only pretends to be Postgres. */
 export interface FakeWays {
   readonly plain: SessionTarget
   readonly tls: SessionTarget
 }
-
-export type SessionTarget = Omit<SessionClientOptions, 'sessions' | 'stay'>
 
 const database = 'bench'
 /** Stands in the name of its Unix socket. */
@@ -119,8 +117,8 @@ async function cloneInstance(
     [name, database],
   )
   await pool.query(
-    `insert into data_source (id, instance_id, type, host, port, database, username, tls_mode, tls_ca)
-     values (gen_random_uuid(), $1, 'admin', $2, $3, $4, 'keeper', $5, $6)`,
+    `insert into data_source (id, instance_id, name, type, host, port, database, username, tls_mode, tls_ca)
+     values (gen_random_uuid(), $1, 'admin', 'admin', $2, $3, $4, 'keeper', $5, $6)`,
     [rows[0].id, route.host, route.port, database, route.tlsMode, route.tlsCa],
   )
   await pool.query(

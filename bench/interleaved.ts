@@ -10,8 +10,13 @@ export interface Load {
   readonly seconds: number
 }
 
+/** Processes at the ends of every way: CPU that they have used so far, in milliseconds. */
+export type Ends = Readonly<Record<'client' | 'server', () => number>>
+
 export interface WayFigures {
   readonly unitsPerSecond: Spread
+  /** Of client and upstream, where it was asked for. */
+  readonly endsCpuMsPerUnit?: Readonly<Record<keyof Ends, Spread>>
   /** Of the processes between client and upstream; absent for the direct way. */
   readonly cpuMsPerUnit?: Spread
   /** The gateway's CPU per unit over this way's, round by round: below 1 the gateway is cheaper. */
@@ -28,6 +33,7 @@ export interface InterleavedFigures {
 interface Measured {
   readonly rate: number
   readonly cpuMsPerUnit: number | undefined
+  readonly ends: Readonly<Record<keyof Ends, number>> | undefined
 }
 
 /**
@@ -39,12 +45,13 @@ export async function interleave(
   rounds: number,
   ways: readonly Way[],
   load: (way: Way) => Promise<Load>,
+  ends?: Ends,
 ): Promise<InterleavedFigures> {
   const measured = new Map<string, Measured[]>(ways.map((way) => [way.name, []]))
   // One round more than is counted: a fresh gateway still compiles.
   for (let round = 0; round <= rounds; round++) {
     for (const way of ways) {
-      const result = await measure(way, load)
+      const result = await measure(way, load, ends)
       if (round > 0) measured.get(way.name)?.push(result)
     }
   }
@@ -56,6 +63,7 @@ export async function interleave(
     return {
       unitsPerSecond: spreadOf(own.map(({ rate }) => rate)),
       ...(cpu.length > 0 && { cpuMsPerUnit: spreadOf(cpu) }),
+      ...(ends && { endsCpuMsPerUnit: { client: endOf(own, 'client'), server: endOf(own, 'server') } }),
       ...(!isGateway && { gatewayRate: against((each, base) => base.rate / each.rate) }),
       ...(!isGateway &&
         cpu.length > 0 && {
@@ -69,11 +77,21 @@ export async function interleave(
   }
 }
 
-async function measure(way: Way, load: (way: Way) => Promise<Load>): Promise<Measured> {
-  const before = cpuMs(way.pids())
+function endOf(own: readonly Measured[], end: keyof Ends): Spread {
+  return spreadOf(own.flatMap(({ ends }) => ends?.[end] ?? []))
+}
+
+async function measure(way: Way, load: (way: Way) => Promise<Load>, ends: Ends | undefined): Promise<Measured> {
+  const before = { middle: cpuMs(way.pids()), client: ends?.client(), server: ends?.server() }
   const { units, seconds } = await load(way)
   // What a session's end costs belongs to it: audit records, closing.
   await sleep(200)
-  const used = cpuMs(way.pids()) - before
-  return { rate: units / seconds, cpuMsPerUnit: way.pids().length === 0 ? undefined : used / units }
+  return {
+    rate: units / seconds,
+    cpuMsPerUnit: way.pids().length === 0 ? undefined : (cpuMs(way.pids()) - before.middle) / units,
+    ends: ends && {
+      client: (ends.client() - (before.client ?? 0)) / units,
+      server: (ends.server() - (before.server ?? 0)) / units,
+    },
+  }
 }

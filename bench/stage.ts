@@ -17,6 +17,9 @@ import type { UnixUpstream, Way } from './way.ts'
 /** Everything that a row needs: one Postgres, and every way to it. */
 export interface Stage {
   readonly ways: readonly Way[]
+  /** The upstream's Unix socket with nothing in between. */
+  readonly unix: Way
+  readonly upstreamPid: number
   readonly authority: TestAuthority
   readonly postern: RunningPostern
   readonly admin: ControlPlane
@@ -57,7 +60,8 @@ async function build(onClose: (close: () => unknown) => void): Promise<Stage> {
     tls,
     hba: [
       'local all all trust',
-      'hostssl all bench 127.0.0.1/32 scram-sha-256',
+      // As the others ask for it: a client of the bench knows no SCRAM.
+      'hostssl all bench 127.0.0.1/32 password',
       'host all keeper 127.0.0.1/32 scram-sha-256',
     ],
     settings: [
@@ -110,8 +114,16 @@ async function build(onClose: (close: () => unknown) => void): Promise<Stage> {
   onClose(() => stunnel.stop())
   const direct: Way = { name: 'direct', target: { ...pgbouncer.way.target, port: upstream.port }, pids: () => [] }
 
+  const unixWay: Way = {
+    name: 'unix',
+    target: { host: unix.folder, port: unix.port, user: 'bench', database, sslmode: 'disable' },
+    pids: () => [],
+  }
+
   return {
     ways: [gateway, direct, pgbouncer.way, stunnel.way],
+    unix: unixWay,
+    upstreamPid: await postmasterPid(upstream),
     authority,
     postern,
     admin,
@@ -149,6 +161,13 @@ async function prepareDatabase(upstream: UpstreamPostgres, benchPassword: string
   await owner.query('create unlogged table landing (n int, text text)')
   await owner.query('vacuum analyze')
   await owner.end()
+}
+
+async function postmasterPid(upstream: UpstreamPostgres): Promise<number> {
+  const superuser = await upstream.superuser()
+  const { rows } = await superuser.query(`select split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::int as pid`)
+  await superuser.end()
+  return rows[0].pid
 }
 
 /** As an admin would, over TCP; then the row is turned to the Unix socket, where the upstream knows the gateway as its peer. */

@@ -2,7 +2,7 @@ import { interleave, type Load } from '../interleaved.ts'
 import type { Effort } from '../effort.ts'
 import type { Stage } from '../stage.ts'
 import type { Way } from '../way.ts'
-import { copyIn, copyOut, prepareCopy, removeCopyFile } from './copy-rows.ts'
+import { copyIn, copyOut } from './copy-rows.ts'
 import { mint, verify } from './credential-rows.ts'
 import { logins, selects, tpcb } from './pgbench-rows.ts'
 import { fakeLogins, idleMemory } from './session-rows.ts'
@@ -16,8 +16,11 @@ export const rows = {
   'select-8': pgbench('query', selects(8)),
   'select-32': pgbench('query', selects(32)),
   'tpcb-8': pgbench('transaction', tpcb(8)),
-  'copy-out': copy(copyOut),
-  'copy-in': copy(copyIn),
+  'copy-out': copyOut('wide', 'psql'),
+  'copy-out-narrow': copyOut('pgbench_accounts', 'psql'),
+  'copy-out-raw': copyOut('wide', 'raw'),
+  'copy-out-narrow-raw': copyOut('pgbench_accounts', 'raw'),
+  'copy-in': copyIn,
   logins: fakeLogins,
   'logins-postgres': pgbench('login', logins(4)),
   idle: idleMemory,
@@ -33,15 +36,4 @@ export const rowNames = Object.keys(rows) as readonly RowName[]
 function pgbench(unit: string, load: (way: Way, seconds: number) => Promise<Load>) {
   return (stage: Stage, { rounds, seconds }: Effort) =>
     interleave(unit, rounds, stage.ways, (way) => load(way, seconds))
-}
-
-function copy(load: (way: Way) => Promise<Load>) {
-  return async (stage: Stage, { rounds }: Effort) => {
-    try {
-      for (const way of stage.ways.filter(({ name }) => name === 'direct')) await prepareCopy(way)
-      return await interleave('MB', rounds, stage.ways, load)
-    } finally {
-      removeCopyFile()
-    }
-  }
 }

@@ -15,7 +15,7 @@ export interface CredentialFigures {
 
 const verificationsAtOnce = 5000
 /** Per principal: 1,200 a minute are allowed, and a round takes a few seconds. */
-const mintsAtOnce = 200
+const mintsAtOnce = 190
 const mintRoundsMax = 5
 
 /** Verifies a real credential with the real keys, in this process, one after the other. */
@@ -52,9 +52,11 @@ async function measured(
 ): Promise<CredentialFigures> {
   const cpu: number[] = []
   const perSecond: number[] = []
-  for (let round = 0; round < rounds; round++) {
+  // One round more than is counted: a fresh process still compiles.
+  for (let round = 0; round <= rounds; round++) {
     const [before, startedAt] = [cpuMs(pids), performance.now()]
     await load()
+    if (round === 0) continue
     cpu.push((cpuMs(pids) - before) / units)
     perSecond.push((units * 1000) / (performance.now() - startedAt))
   }

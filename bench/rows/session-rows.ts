@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { waitUntilAccepting } from '../accepting.ts'
 import { startChildProgram } from '../child-program.ts'
-import type { SessionTarget } from '../fake-ways.ts'
+import type { SessionTarget } from '../client-session.ts'
 import { type InterleavedFigures, interleave } from '../interleaved.ts'
 import type { Effort } from '../effort.ts'
 import { residentKib } from '../process-accounting.ts'
