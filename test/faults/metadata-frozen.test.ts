@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
@@ -72,6 +72,29 @@ test('while the whole server hangs, sessions and known logins go on, and all rec
   expect((await session.query('select 2 as two')).rows).toEqual([{ two: 2 }])
   await session.end()
   expect(gatewayProcesses(postern.pid)).toEqual(workers)
+})
+
+test('a managed instance that crashes meanwhile is started again without waiting for the store', async () => {
+  const credential = await application.mintCredential('sample')
+  await (await logIn(credential)).end()
+  freeze('server')
+  const instances = join(postern.dataDir, 'instances')
+  const home = join(instances, readdirSync(instances)[0] as string)
+  const crashed = postmaster(home)
+  process.kill(crashed, 'SIGKILL')
+  const login = () =>
+    logIn(credential).then(
+      (session) => session.end().then(() => 'session'),
+      (error: unknown) => failureCode(error),
+    )
+  await expect.poll(login, { timeout: 15_000, interval: 200 }).toBe('session')
+  expect(postmaster(home)).not.toBe(crashed)
+  expect(spooled(postern)).not.toEqual([])
+  thaw()
+  await recovers()
+  const admin = await postern.asAdmin()
+  const state = async () => ((await admin.send('GET', '/v1/instances/sample')).body as { state: string }).state
+  await expect.poll(state, { timeout: 15_000 }).toBe('AVAILABLE')
 })
 
 test('backends that hang are cut and replaced: nobody has to bring them back', async () => {

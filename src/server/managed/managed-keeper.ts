@@ -59,6 +59,9 @@ export class ManagedKeeper {
   #newServer: RunningPostgres | undefined
   #work: Promise<void> | undefined
   readonly #closing = new AbortController()
+  /** A server of this keeper was provisioned and AVAILABLE: to start it again, the store is not needed. */
+  #wasAvailable = false
+  #observed: Promise<void> = Promise.resolve()
   #failures = 0
   #notBefore = 0
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -130,6 +133,7 @@ export class ManagedKeeper {
       await this.#observe({ state: 'FAILED', stateReason: DATA_IS_GONE })
       return
     }
+    if (this.#wasAvailable) return this.#adopt(await this.#startServer())
     if (this.#failures < FAILURES_UNTIL_FAILED) await this.#observe({ state: 'STARTING', stateReason: null })
     const server = await this.#startServer()
     this.#newServer = server
@@ -142,8 +146,15 @@ export class ManagedKeeper {
     } finally {
       this.#newServer = undefined
     }
+    this.#wasAvailable = true
+    return this.#adopt(server)
+  }
+
+  async #adopt(server: RunningPostgres): Promise<void> {
     this.#server = server
     if (this.#isClosing) return server.stop()
+    // With the store away this fails, and is done when the desired state is next read from it.
+    this.#observeAvailable(server).catch(() => undefined)
     const startedAt = Date.now()
     this.#logger.info({ serverVersion: server.serverVersion }, 'managed instance is running')
     void server.exited.then((exit) => this.#onExit(server, startedAt, exit))
@@ -215,16 +226,16 @@ export class ManagedKeeper {
     await server?.stop()
   }
 
-  async #onExit(server: RunningPostgres, startedAt: number, exit: unknown): Promise<void> {
+  #onExit(server: RunningPostgres, startedAt: number, exit: unknown): void {
     if (this.#server !== server || this.#isClosing) return
     this.#server = undefined
     if (Date.now() - startedAt > STABLE_MS) this.#failures = 0
-    await this.#onFailure(
+    this.#onFailure(
       new PosternError('LOCAL_POSTGRES_FAILED', 'The Postgres server ended by itself.', { detail: { exit } }),
     )
   }
 
-  async #onFailure(error: unknown): Promise<void> {
+  #onFailure(error: unknown): void {
     if (this.#isClosing) return
     this.#failures += 1
     const delayMs = Math.min(FIRST_RETRY_MS * 2 ** (this.#failures - 1), LONGEST_RETRY_MS)
@@ -232,15 +243,18 @@ export class ManagedKeeper {
     this.#wakeIn(delayMs)
     const state = this.#failures >= FAILURES_UNTIL_FAILED ? 'FAILED' : 'STARTING'
     const stateReason = asPosternError(error).message
-    // The store may be what failed: then the state is written by a later attempt.
-    await this.#observe({ state, stateReason }).catch(() => undefined)
+    // The store may be what failed, or hang: then the state is written by a later attempt.
+    this.#observe({ state, stateReason }).catch(() => undefined)
   }
 
   #observeAvailable({ serverVersion, systemIdentifier, socketFolder }: RunningPostgres): Promise<void> {
     return this.#observe({ state: 'AVAILABLE', stateReason: null, serverVersion, systemIdentifier }, socketFolder)
   }
 
+  /** In the order in which things were seen, though not everybody waits for it to be written. */
   #observe(change: InstanceChange, socketPath?: string): Promise<void> {
-    return recordObservation(this.#deps.store.db, this.#row, change, socketPath)
+    const written = this.#observed.then(() => recordObservation(this.#deps.store.db, this.#row, change, socketPath))
+    this.#observed = written.catch(() => undefined)
+    return written
   }
 }
