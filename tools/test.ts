@@ -36,6 +36,7 @@ const suites: readonly Suite[] = [
   { name: 'wire', timeoutMs: 6 * 60_000 },
   { name: 'clients', timeoutMs: 5 * 60_000 },
   { name: 'regress', timeoutMs: 5 * 60_000 },
+  { name: 'engines', timeoutMs: 8 * 60_000 },
   { name: 'journeys', timeoutMs: 8 * 60_000 },
   { name: 'acceptance', timeoutMs: 5 * 60_000 },
   { name: 'faults', timeoutMs: 10 * 60_000 },

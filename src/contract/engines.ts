@@ -130,7 +130,10 @@ const mysqlLike = {
   readOnly: 'transaction',
   extraParameters: {
     charset: { description: 'Character set of the session.', values: ['utf8mb4', 'utf8', 'latin1', 'ascii', 'binary'] },
-    timezone: { description: 'Time zone of the session.', values: { pattern: '^(Z|local|[+-]\\d\\d:\\d\\d)$' } },
+    timezone: {
+      description: "Time zone of the session; SYSTEM is the server's own.",
+      values: { pattern: '^(Z|SYSTEM|[+-]\\d\\d:\\d\\d)$' },
+    },
     sql_mode: { description: 'SQL mode of the session.', values: { pattern: '^[A-Z_,]{0,400}$' } },
   },
   gateway: false,

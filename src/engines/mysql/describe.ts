@@ -7,14 +7,21 @@ import type {
   DescribedTable,
   DescribeOptions,
 } from '../catalog-shapes.ts'
+import type { Flavor } from './flavor.ts'
 import type { OwnQuery } from './own-query.ts'
 
 /** Tables that are read at once: the server opens each of them. */
 const TABLES_PER_PAGE = 50
 
+interface Server {
+  readonly own: OwnQuery
+  readonly flavor: Flavor
+}
+
 /** Tables of one database, page by page. There are no schemas in between, so there is one, named ''. */
 export async function* describeDatabase(
   own: OwnQuery,
+  flavor: Flavor,
   database: string,
   { signal }: DescribeOptions,
 ): AsyncGenerator<DescribedSchema, void> {
@@ -28,18 +35,18 @@ export async function* describeDatabase(
   if (found === undefined) {
     throw new PosternError('DATABASE_NOT_FOUND', `there is no database ${database}, or the user may not see it`)
   }
-  yield { schema: '', tables: readTables(own, found.name, check) }
+  yield { schema: '', tables: readTables({ own, flavor }, found.name, check) }
 }
 
-async function* readTables(own: OwnQuery, database: string, check: () => void): AsyncGenerator<DescribedTable, void> {
+async function* readTables(server: Server, database: string, check: () => void): AsyncGenerator<DescribedTable, void> {
   const schema = mysql.escape(database)
-  const names = await own<{ name: string }>(
+  const names = await server.own<{ name: string }>(
     `select TABLE_NAME as name from information_schema.TABLES where TABLE_SCHEMA = ${schema} order by TABLE_NAME`,
   )
   for (let at = 0; at < names.length; at += TABLES_PER_PAGE) {
     check()
     yield* await readPage(
-      own,
+      server,
       schema,
       names.slice(at, at + TABLES_PER_PAGE).map(({ name }) => name),
     )
@@ -47,9 +54,9 @@ async function* readTables(own: OwnQuery, database: string, check: () => void): 
 }
 
 /** A page with a table that cannot be read is read table by table; that one then has a name and nothing else. */
-async function readPage(own: OwnQuery, schema: string, names: readonly string[]): Promise<DescribedTable[]> {
+async function readPage(server: Server, schema: string, names: readonly string[]): Promise<DescribedTable[]> {
   try {
-    return await readWhole(own, schema, names)
+    return await readWhole(server, schema, names)
   } catch (thrown) {
     if (
       !(thrown instanceof PosternError) ||
@@ -61,7 +68,7 @@ async function readPage(own: OwnQuery, schema: string, names: readonly string[])
     const [name] = names
     if (names.length === 1 && name !== undefined) return [unreadable(name)]
     const tables: DescribedTable[] = []
-    for (const single of names) tables.push(...(await readPage(own, schema, [single])))
+    for (const single of names) tables.push(...(await readPage(server, schema, [single])))
     return tables
   }
 }
@@ -71,7 +78,8 @@ function unreadable(name: string): DescribedTable {
   return { name, kind: 'table', ...nothing, columns: [], indexes: [] }
 }
 
-async function readWhole(own: OwnQuery, schema: string, names: readonly string[]): Promise<DescribedTable[]> {
+async function readWhole(server: Server, schema: string, names: readonly string[]): Promise<DescribedTable[]> {
+  const { own } = server
   const where = `TABLE_SCHEMA = ${schema} and TABLE_NAME in (${names.map((name) => mysql.escape(name)).join(', ')})`
   const tables = await own<{
     name: string
@@ -84,7 +92,7 @@ async function readWhole(own: OwnQuery, schema: string, names: readonly string[]
        TABLE_COMMENT as comment
      from information_schema.TABLES where ${where} and TABLE_TYPE <> 'SEQUENCE' order by TABLE_NAME`,
   )
-  const columns = await readColumns(own, where)
+  const columns = await readColumns(server, where)
   const indexes = await readIndexes(own, where)
   const definitions = await readDefinitions(own, where)
   return tables.map(({ name, type, estimate, size, comment }) => {
@@ -103,7 +111,7 @@ async function readWhole(own: OwnQuery, schema: string, names: readonly string[]
   })
 }
 
-async function readColumns(own: OwnQuery, where: string): Promise<Map<string, DescribedColumn[]>> {
+async function readColumns({ own, flavor }: Server, where: string): Promise<Map<string, DescribedColumn[]>> {
   const rows = await own<{
     tableName: string
     name: string
@@ -120,7 +128,8 @@ async function readColumns(own: OwnQuery, where: string): Promise<Map<string, De
     name,
     type,
     nullable: nullable === 'YES',
-    defaultValue,
+    // MariaDB prints an expression, and NULL is one; elsewhere it would be a text.
+    defaultValue: flavor === 'mariadb' && defaultValue === 'NULL' ? null : defaultValue,
     comment: comment === '' ? null : comment,
   }))
 }

@@ -54,6 +54,7 @@ class MysqlSession implements EngineSession {
   #sqlMode = ''
   #isBusy = false
   #ownLimitIsSet = true
+  #shownWarnings = '[]'
 
   constructor(route: DataSourceRoute, options: OpenOptions, client: MysqlClient) {
     const { onStage: _, signal: __, ...quietly } = options
@@ -93,7 +94,7 @@ class MysqlSession implements EngineSession {
 
   async *describe(database: string, options: DescribeOptions): AsyncGenerator<DescribedSchema, void> {
     await this.#ownWork(async () => undefined)
-    yield* describeDatabase(this.#own, database, options)
+    yield* describeDatabase(this.#own, this.#server.flavor, database, options)
   }
 
   async *query(text: string, options: QueryOptions): AsyncGenerator<QueryEvent, void> {
@@ -147,9 +148,16 @@ class MysqlSession implements EngineSession {
     if (interruption.isRequested) throw interruption.error(undefined)
   }
 
+  /** Remarks on the last statement; one that reads no table leaves those of an earlier one in place. */
   async #warnings(): Promise<QueryEvent[]> {
     const rows = await this.#own<{ Level: string; Message: string }>(`show warnings limit ${MOST_WARNINGS}`)
-    return rows.map(({ Level, Message }) => ({ type: 'notice', severity: Level, message: Message }))
+    const events = rows
+      .filter(({ Level }) => Level !== 'Error')
+      .map(({ Level, Message }) => ({ type: 'notice', severity: Level, message: Message }) as const)
+    const shown = JSON.stringify(events)
+    if (shown === this.#shownWarnings) return []
+    this.#shownWarnings = shown
+    return events
   }
 
   /** Does work of our own, within our own time limit. */

@@ -63,14 +63,16 @@ export class StatementRunner {
   async interrupt(): Promise<void> {
     const current = this.#current
     if (current === undefined || current.isEnded) return
-    current.queue.discard()
     const giveUp = setTimeout(() => {
       this.#client.destroy(
         new PosternError('UPSTREAM_FAILED', 'the database did not end a cancelled statement in time'),
       )
     }, CANCEL_WAIT_MS)
     try {
-      await Promise.all([this.#cancel().catch(() => undefined), current.ended])
+      // Held back as it is, the server sends nothing meanwhile that would keep us from reaching it.
+      await this.#cancel().catch(() => undefined)
+      current.queue.discard()
+      await current.ended
     } finally {
       clearTimeout(giveUp)
     }

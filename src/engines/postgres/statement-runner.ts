@@ -79,14 +79,16 @@ export class StatementRunner {
   async interrupt(): Promise<void> {
     const running = this.#current
     if (running === undefined || running.isSettled) return
-    this.#queue?.discard()
     const giveUp = setTimeout(() => {
       this.#stream.destroy(
         new PosternError('UPSTREAM_FAILED', 'the database did not end a cancelled statement in time'),
       )
     }, CANCEL_WAIT_MS)
     try {
-      await Promise.all([this.#cancel().catch(() => undefined), running.settled])
+      // Held back as it is, the server sends nothing meanwhile that would keep us from reaching it.
+      await this.#cancel().catch(() => undefined)
+      this.#queue?.discard()
+      await running.settled
     } finally {
       clearTimeout(giveUp)
     }
