@@ -16,7 +16,7 @@ export interface AccessTokens {
 interface Call<Shape extends z.ZodType> {
   readonly method: HttpRequest['method']
   readonly path: string
-  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
+  readonly query?: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
   readonly body?: unknown
   readonly answer: Shape
   /** Default 30 seconds. */
@@ -43,20 +43,40 @@ export class ApiClient {
     return readAnswer(this.endpoint, answer, call.answer)
   }
 
-  #send(call: Call<z.ZodType>, accessToken: Secret): Promise<HttpAnswer> {
+  /**
+   * A call whose answer comes line by line, each in the shape of `answer`, as the server has it. A `problem` that comes as a line
+   * is a failure like any other.
+   */
+  async stream<Shape extends z.ZodType>(call: Call<Shape>, onLine: (line: z.output<Shape>) => void): Promise<void> {
+    let failure: CliError | undefined
+    const readLine = (text: string) => {
+      const line: unknown = JSON.parse(text)
+      const problem = ProblemLine.safeParse(line)
+      if (problem.success) failure = problemFailure(problem.data.problem)
+      else onLine(call.answer.parse(line))
+    }
+    let answer = await this.#send(call, await this.#accessTokens.get(), readLine)
+    if (answer.status === 401 && this.#accessTokens.renew)
+      answer = await this.#send(call, await this.#accessTokens.renew(), readLine)
+    if (answer.status !== 200) throw asFailure(this.endpoint, answer, parseJson(answer))
+    if (failure !== undefined) throw failure
+  }
+
+  #send(call: Call<z.ZodType>, accessToken: Secret, onLine?: (text: string) => void): Promise<HttpAnswer> {
     const query = new URLSearchParams()
     for (const [name, value] of Object.entries(call.query ?? {}))
-      if (value !== undefined) query.set(name, String(value))
+      for (const each of [value ?? []].flat()) query.append(name, String(each))
     return sendRequest(this.endpoint, {
       method: call.method,
       path: query.size === 0 ? call.path : `${call.path}?${query.toString()}`,
       headers: {
-        accept: 'application/json',
+        accept: onLine === undefined ? 'application/json' : 'application/x-ndjson, application/problem+json',
         authorization: `Bearer ${accessToken.reveal()}`,
         ...(call.body !== undefined && { 'content-type': 'application/json' }),
       },
       ...(call.body !== undefined && { body: JSON.stringify(call.body) }),
       timeoutMs: call.timeoutMs ?? defaultTimeoutMs,
+      ...(onLine && { onLine }),
     })
   }
 }
@@ -80,6 +100,7 @@ const nextSteps: Readonly<Record<string, string>> = {
   invalid_client: 'Check POSTERN_CLIENT_ID and its secret.',
 }
 
+const ProblemLine = z.object({ type: z.literal('problem'), problem: Problem })
 const OAuthFailure = z.object({ error: z.string(), error_description: z.string().optional() })
 
 /** The answer in the shape of the contract. An empty answer (204) reads as `{}`. */
@@ -101,19 +122,10 @@ export function readAnswer<Shape extends z.ZodType>(
 
 function asFailure(endpoint: Endpoint, answer: HttpAnswer, body: unknown): CliError {
   const wait = answer.retryAfter === undefined ? undefined : `Wait ${answer.retryAfter} s and try again.`
-  const say = (
-    failure: ErrorKind,
-    message: string,
-    code: string,
-    hint: string | undefined,
-    requestId = answer.requestId,
-  ) => new CliError(failure, message, { code, requestId, hint: wait ?? nextSteps[code] ?? hint })
+  const say = (failure: ErrorKind, message: string, code: string, hint: string | undefined) =>
+    new CliError(failure, message, { code, requestId: answer.requestId, hint: wait ?? nextSteps[code] ?? hint })
   const problem = Problem.safeParse(body)
-  if (problem.success) {
-    const { code, detail, hint, requestId } = problem.data
-    const row = Object.hasOwn(ERRORS, code) ? ERRORS[code as ErrorCode] : undefined
-    return say(row?.kind ?? kindOfStatus(answer.status), detail, code, hint ?? row?.action, requestId)
-  }
+  if (problem.success) return problemFailure(problem.data, wait)
   const apiError = ApiError.safeParse(body)
   if (apiError.success) {
     const { error_code, message } = apiError.data
@@ -127,6 +139,19 @@ function asFailure(endpoint: Endpoint, answer: HttpAnswer, body: unknown): CliEr
   }
   return new CliError('unreachable', `${endpoint.origin} answered, but not as Postern does (HTTP ${answer.status})`, {
     hint: 'Check --host: another program may listen there.',
+  })
+}
+
+/** A problem as a failure of the command: also one that came as the last line of a streamed answer. */
+function problemFailure(problem: z.infer<typeof Problem>, wait?: string): CliError {
+  const { code, detail, hint, requestId, status } = problem
+  const row = Object.hasOwn(ERRORS, code) ? ERRORS[code as ErrorCode] : undefined
+  const next = wait ?? nextSteps[code] ?? hint ?? row?.action
+  return new CliError(row?.kind ?? kindOfStatus(status), detail, {
+    code,
+    requestId,
+    problem,
+    ...(next !== undefined && { hint: next }),
   })
 }
 

@@ -1,3 +1,4 @@
+import type { Problem } from '../contract/problem.ts'
 import type { Failure } from './exit-code.ts'
 
 interface CliErrorOptions {
@@ -7,6 +8,8 @@ interface CliErrorOptions {
   readonly code?: string
   /** Id under which the log and the audit records of the server know the request. */
   readonly requestId?: string
+  /** What the server said, where a command reads more of it than the message. */
+  readonly problem?: Problem | undefined
   readonly cause?: unknown
 }
 
@@ -16,6 +19,7 @@ export class CliError extends Error {
   readonly hint: string | undefined
   readonly code: string | undefined
   readonly requestId: string | undefined
+  readonly problem: Problem | undefined
 
   constructor(failure: Failure, message: string, options: CliErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -24,5 +28,6 @@ export class CliError extends Error {
     this.hint = options.hint
     this.code = options.code
     this.requestId = options.requestId
+    this.problem = options.problem
   }
 }

@@ -1,5 +1,6 @@
 import { request as requestHttp, type IncomingMessage, type RequestOptions } from 'node:http'
 import { request as requestHttps } from 'node:https'
+import { createInterface } from 'node:readline'
 import { CliError } from './cli-error.ts'
 import type { Endpoint } from './endpoint.ts'
 
@@ -11,6 +12,8 @@ export interface HttpRequest {
   readonly body?: string
   /** For the whole exchange, from the name lookup to the last byte. */
   readonly timeoutMs: number
+  /** Told each line of an answer that comes line by line, as it comes; its body is empty then. */
+  readonly onLine?: (text: string) => void
 }
 
 export interface HttpAnswer {
@@ -58,13 +61,24 @@ function exchange(endpoint: Endpoint, request: HttpRequest, signal: AbortSignal)
   }
   return new Promise((resolve, reject) => {
     const send = url.protocol === 'https:' ? requestHttps : requestHttp
-    const outgoing = send(options, (incoming) => void readAnswer(endpoint, incoming).then(resolve, reject))
+    const outgoing = send(
+      options,
+      (incoming) => void readAnswer(endpoint, incoming, request.onLine).then(resolve, reject),
+    )
     outgoing.on('error', reject)
     outgoing.end(body)
   })
 }
 
-async function readAnswer(endpoint: Endpoint, incoming: IncomingMessage): Promise<HttpAnswer> {
+async function readAnswer(
+  endpoint: Endpoint,
+  incoming: IncomingMessage,
+  onLine: HttpRequest['onLine'],
+): Promise<HttpAnswer> {
+  if (onLine !== undefined && incoming.headers['content-type']?.startsWith('application/x-ndjson')) {
+    for await (const line of createInterface({ input: incoming, crlfDelay: Infinity })) onLine(line)
+    return answerOf(incoming, '')
+  }
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of incoming) {
@@ -77,13 +91,17 @@ async function readAnswer(endpoint: Endpoint, incoming: IncomingMessage): Promis
     }
     chunks.push(chunk)
   }
+  return answerOf(incoming, Buffer.concat(chunks).toString('utf8'))
+}
+
+function answerOf(incoming: IncomingMessage, body: string): HttpAnswer {
   const header = (name: string) => [incoming.headers[name]].flat()[0]
   return {
     status: incoming.statusCode ?? 0,
     contentType: header('content-type') ?? '',
     requestId: header('x-request-id'),
     retryAfter: header('retry-after'),
-    body: Buffer.concat(chunks).toString('utf8'),
+    body,
   }
 }
 

@@ -19,11 +19,16 @@ export async function promptSecret(terminal: Terminal, question: string, instead
 }
 
 /**
- * Asks for a yes before something is destroyed; everything but `y` and `yes` is a no.
+ * Asks for a yes before something is destroyed or trusted; everything but `y` and `yes` is a no.
+ * @param instead what to give when nobody can be asked, for the message
  * @throws CliError caller when nobody can be asked, interrupted when the answer is no
  */
-export async function confirm(terminal: Terminal, question: string): Promise<void> {
-  const answer = await ask(terminal, `${question} [y/N] `, 'Add --yes to go ahead without a question.', true)
+export async function confirm(
+  terminal: Terminal,
+  question: string,
+  instead = 'Add --yes to go ahead without a question.',
+): Promise<void> {
+  const answer = await ask(terminal, `${question} [y/N] `, instead, true)
   if (!/^y(es)?$/i.test(answer.trim()))
     throw new CliError('interrupted', 'nothing was done', { hint: 'Answer y to go ahead.' })
 }

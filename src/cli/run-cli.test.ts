@@ -34,6 +34,14 @@ const instance = {
   createdAt: '2026-11-23T04:35:00Z',
   updatedAt: '2026-11-23T04:35:00Z',
   etag: '1',
+  title: '',
+  environment: null,
+  labels: {},
+  externalLink: null,
+  manageMode: null,
+  syncIntervalSeconds: null,
+  syncDatabases: null,
+  deletedAt: null,
   dataSources: [],
 }
 
@@ -248,6 +256,23 @@ describe('database credentials', () => {
   })
 })
 
+const goodReport = {
+  ok: true,
+  dataSource: 'admin',
+  stages: [],
+  privileges: [],
+  missingPrivileges: [],
+  warnings: [],
+  seenAddress: null,
+  addressesToAllow: ['203.0.113.7'],
+}
+
+/** Lines as a streamed answer has them. */
+function streamed(lines: readonly object[]) {
+  const body = lines.map((line) => `${JSON.stringify(line)}\n`).join('')
+  return { body, headers: { 'content-type': 'application/x-ndjson' } }
+}
+
 describe('instances', () => {
   const external = [
     'instance',
@@ -262,34 +287,70 @@ describe('instances', () => {
   ]
 
   test('a connection test is shown stage by stage and fails with the stage that failed', async () => {
-    const report = {
-      ok: false,
-      stages: [
-        { stage: 'name', ok: true, elapsedMs: 1.4 },
-        {
-          stage: 'tcp',
-          ok: false,
-          elapsedMs: 12.6,
-          code: 'UPSTREAM_UNREACHABLE',
-          message: 'refused',
-          action: 'Check the port.',
-        },
-      ],
-      missingPrivileges: [],
-    }
-    const { server, run } = await servicePrincipalAt({ 'POST /v1/instances': { body: report } })
+    const stages = [
+      { stage: 'name', ok: true, elapsedMs: 1.4 },
+      {
+        stage: 'tcp',
+        ok: false,
+        elapsedMs: 12.6,
+        code: 'UPSTREAM_UNREACHABLE',
+        message: 'refused',
+        action: 'Check the port.',
+      },
+    ]
+    const lines = [
+      ...stages.map((stage) => ({ type: 'stage', dataSource: 'admin', stage })),
+      { type: 'report', report: { ...goodReport, ok: false, stages } },
+    ]
+    const { server, run } = await servicePrincipalAt({ 'POST /v1/instances': streamed(lines) })
     const { status, output, notes } = await run([...external, '--validate-only'], { typed: 'pw' })
     expect(output).toBe(
-      '✓ host name resolves     1 ms\n✗ port answers          13 ms  refused\n  Check the port. [UPSTREAM_UNREACHABLE]',
+      '✓ host name resolves     1 ms\n✗ port answers          13 ms  refused\n  Check the port. [UPSTREAM_UNREACHABLE]\nAddresses to allow: 203.0.113.7',
     )
     expect(status).toBe(7)
-    expect(notes).toMatch(/^postern: the connection test of db failed\./)
+    expect(notes).toMatch(/postern: the connection test failed\./)
     expect(server.requests[1]?.url).toBe('/v1/instances?validateOnly=true')
     expect(JSON.parse(server.requests[1]?.body ?? '')).toEqual({
       kind: 'external',
       name: 'db',
       adminDataSource: { host: 'db.example.test', username: 'admin', password: 'pw' },
     })
+  })
+
+  const sshHostKey = { host: 'bastion.test', port: 22, hostKey: `SHA256:${'a'.repeat(43)}`, algorithm: 'ssh-ed25519' }
+  const unknownKey = {
+    status: 409,
+    body: { ...problem('UPSTREAM_SSH_HOST_KEY_UNKNOWN', 409, 'the host key is not known'), sshHostKey },
+  }
+  const throughSsh = [...external, '--ssh', 'tunnel@bastion.test', '--ssh-key', '6f1c2d5e-0000-4000-8000-000000000000']
+
+  test('an SSH host key is shown and asked for, and only then is the request sent again with it', async () => {
+    const { server, run } = await servicePrincipalAt({ 'POST /v1/instances': [unknownKey, { body: instance }] })
+    const passwordFile = join(folder, 'password')
+    await writeFile(passwordFile, 'pw')
+    const command = throughSsh.map((word) => (word === '-' ? passwordFile : word))
+    const { status, notes } = await run(command, { isInteractive: true, typed: 'y\r' })
+    expect(status).toBe(0)
+    expect(notes).toContain(sshHostKey.hostKey)
+    const sent = server.requests.slice(1).map(({ body }) => JSON.parse(body).adminDataSource.ssh[0].hostKey)
+    expect(sent).toEqual([undefined, sshHostKey.hostKey])
+  })
+
+  test('an SSH host key is never trusted in silence', async () => {
+    const { server, run } = await servicePrincipalAt({ 'POST /v1/instances': unknownKey })
+    const { status, notes } = await run(throughSsh, { typed: 'pw' })
+    expect(status).toBe(2)
+    expect(notes).toContain(`--host-key ${sshHostKey.hostKey}`)
+    expect(server.requests).toHaveLength(2)
+    await run([...throughSsh, '--host-key', sshHostKey.hostKey], { typed: 'pw' })
+    expect(JSON.parse(server.requests.at(-1)?.body ?? '').adminDataSource.ssh[0].hostKey).toBe(sshHostKey.hostKey)
+  })
+
+  test('two secrets cannot both come from standard input', async () => {
+    const { server, run } = await servicePrincipalAt({})
+    const both = [...external, '--ssh', 'a@b.test', '--ssh-password-file', '-']
+    expect(await run(both, { typed: 'pw' })).toMatchObject({ status: 2 })
+    expect(server.requests.filter(({ method, url }) => method === 'POST' && url === '/v1/instances')).toEqual([])
   })
 
   test('--wait shows each state once and ends at AVAILABLE', async () => {
@@ -341,7 +402,7 @@ describe('instances', () => {
   })
 
   test('are not deleted without a yes', async () => {
-    const { server, run } = await servicePrincipalAt({ 'DELETE /v1/instances/sample': { body: {} } })
+    const { server, run } = await servicePrincipalAt({ 'DELETE /v1/instances/sample': { body: { state: 'DELETING' } } })
     expect(await run(['instance', 'delete', 'sample'])).toMatchObject({ status: 2 })
     expect(await run(['instance', 'delete', 'sample'], { isInteractive: true, typed: 'n\r' })).toMatchObject({
       status: 130,
@@ -371,11 +432,11 @@ describe('instances', () => {
         { body: { instances: [{ ...instance, name: 'two' }] } },
       ],
     })
-    const { output } = await run(['instance', 'list', '--filter', 's', '-o', 'json'])
+    const { output } = await run(['instance', 'list', '--text', 's', '-o', 'json'])
     expect(JSON.parse(output).map(({ name }: { name: string }) => name)).toEqual(['sample', 'two'])
     expect(server.requests.map(({ url }) => url).slice(1)).toEqual([
-      '/v1/instances?pageSize=200&filter=s',
-      '/v1/instances?pageSize=200&pageToken=p+2&filter=s',
+      '/v1/instances?pageSize=200&text=s',
+      '/v1/instances?pageSize=200&pageToken=p+2&text=s',
     ])
   })
 })

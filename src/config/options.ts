@@ -29,7 +29,8 @@ export interface Option<T> {
   readonly value?: T
 }
 
-export type OptionGroup = 'Node' | 'HTTP' | 'Gateway' | 'Metadata store' | 'Logins' | 'First workspace'
+export type OptionGroup =
+  'Node' | 'HTTP' | 'Gateway' | 'Metadata store' | 'Logins' | 'SQL and catalogue' | 'First workspace'
 
 export const OPTIONS = {
   dataDir: option(
@@ -141,6 +142,12 @@ export const OPTIONS = {
     '',
     'Addresses that are never dialled, besides link-local and cloud-metadata addresses, which never are.',
   ),
+  egressAddresses: option(
+    'Gateway',
+    list(addressRange),
+    '',
+    'Addresses that databases see Postern come from. They are shown to whoever registers a database, for its firewall.',
+  ),
   tlsFileDirs: option(
     'Gateway',
     list(path),
@@ -194,6 +201,56 @@ export const OPTIONS = {
     integer(65_536, 2 ** 40),
     String(64 * 1024 * 1024),
     'Disk that audit records may take per worker while the metadata store is away, in bytes. Logins are refused when it is full.',
+  ),
+
+  sqlDefaultRows: option(
+    'SQL and catalogue',
+    integer(1, 100_000_000),
+    '1000',
+    'Rows that a statement answers where its caller asks for no other number.',
+  ),
+  sqlMaxRows: option('SQL and catalogue', integer(1, 100_000_000), '100000', 'Rows that a caller may ask for at most.'),
+  sqlDefaultBytes: option(
+    'SQL and catalogue',
+    integer(1024, 2 ** 40),
+    String(10 * 1024 * 1024),
+    'Bytes that a statement answers where its caller asks for no other number.',
+  ),
+  sqlMaxBytes: option(
+    'SQL and catalogue',
+    integer(1024, 2 ** 40),
+    String(1024 * 1024 * 1024),
+    'Bytes that a caller may ask for at most.',
+  ),
+  sqlDefaultTimeoutSeconds: option(
+    'SQL and catalogue',
+    integer(1, 86_400),
+    '60',
+    'How long a statement may run where its caller asks for no other time, in seconds.',
+  ),
+  sqlMaxTimeoutSeconds: option(
+    'SQL and catalogue',
+    integer(1, 86_400),
+    '3600',
+    'How long a caller may let a statement run at most, in seconds.',
+  ),
+  sqlMaxConcurrent: option(
+    'SQL and catalogue',
+    integer(1, 10_000),
+    '100',
+    'Statements that run at a time on this node; ten of one principal.',
+  ),
+  sqlHistoryDays: option(
+    'SQL and catalogue',
+    integer(1, 3650),
+    '90',
+    'How long the history keeps what people ran, in days. It is sealed, and shown to nobody else.',
+  ),
+  catalogueSyncs: option(
+    'SQL and catalogue',
+    integer(1, 64),
+    '2',
+    'Instances whose catalogues this node reads at a time.',
   ),
 
   workspaceName: option(

@@ -1,7 +1,8 @@
 import { z } from 'zod'
-import { EngineName } from './engines.ts'
+import { DataSource, DataSourceInput, DataSourcePatch } from './data-sources.ts'
+import { ReadOnlyDataSourceEntry, ReadOnlyDataSourceInput, skipTest } from './data-sources.ts'
+import { EngineName, ManageMode } from './engines.ts'
 import { nextPageToken, PageQuery } from './paging.ts'
-import { TlsMode } from './tls-mode.ts'
 
 /** User-chosen name of an instance: one host label, because it is the first label of its gateway host name. */
 export const InstanceName = z
@@ -14,126 +15,158 @@ export const InstanceName = z
 export const InstanceState = z.enum(['STARTING', 'AVAILABLE', 'UPDATING', 'STOPPED', 'DELETING', 'DELETED', 'FAILED'])
 export type InstanceState = z.infer<typeof InstanceState>
 
-const host = z.string().min(1).max(253)
-const port = z.number().int().min(1).max(65535)
-const pgName = z.string().min(1).max(63)
-const pem = z.string().max(256 * 1024)
+const labelKey = /^[a-z][a-z0-9_.-]{0,62}$/
+const labelValue = /^[\p{L}\p{N}](?:[\p{L}\p{N} ._/@-]{0,61}[\p{L}\p{N}])?$/u
 
-export const DataSourceInput = z.strictObject({
-  host,
-  port: port.default(5432),
-  database: pgName.default('postgres'),
-  username: pgName,
-  password: z.string().min(1).max(4096).describe('Write-only: no answer ever holds it.'),
-  tlsMode: TlsMode.default('verify-full'),
-  tlsCa: pem.optional().describe('PEM bundle of the certificate authorities to trust; absent means the public ones.'),
-})
-export type DataSourceInput = z.infer<typeof DataSourceInput>
+/** What a list of instances is searched by, and how their catalogue is kept. */
+const settings = {
+  title: z.string().max(200),
+  environment: z.string().min(1).max(63).describe('For example prod, staging or test.'),
+  labels: z
+    .record(z.string().regex(labelKey, 'a label is named by a-z, 0-9, _, . and -'), z.string().regex(labelValue))
+    .refine((labels) => Object.keys(labels).length <= 64, 'at most 64 labels'),
+  externalLink: z
+    .url({ protocol: /^https?$/ })
+    .max(2048)
+    .describe('Where its provider shows it.'),
+  manageMode: ManageMode.describe('Oracle: what is taken for a database, the whole of it or each schema.'),
+  syncIntervalSeconds: z
+    .number()
+    .int()
+    .min(60)
+    .max(365 * 86_400)
+    .describe('How often its catalogue is read again; null: only on demand.'),
+  syncDatabases: z
+    .array(z.string().min(1).max(255))
+    .max(1000)
+    .describe('Databases that the catalogue holds; null: all.'),
+}
 
-export const DataSourcePatch = z.strictObject({
-  host: host.optional(),
-  port: port.optional(),
-  database: pgName.optional(),
-  username: pgName.optional(),
-  password: z.string().min(1).max(4096).optional().describe('Required again whenever the destination changes.'),
-  tlsMode: TlsMode.optional(),
-  tlsCa: pem.nullable().optional(),
-})
-export type DataSourcePatch = z.infer<typeof DataSourcePatch>
+const newSettings = {
+  title: settings.title.nullable().optional(),
+  environment: settings.environment.nullable().optional(),
+  labels: settings.labels.nullable().optional(),
+  externalLink: settings.externalLink.nullable().optional(),
+  manageMode: settings.manageMode.nullable().optional(),
+  syncIntervalSeconds: settings.syncIntervalSeconds.nullable().optional(),
+  syncDatabases: settings.syncDatabases.nullable().optional(),
+}
 
 export const CreateInstanceInput = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('external'),
     name: InstanceName,
-    engine: z.literal('postgres').default('postgres'),
+    engine: EngineName.default('postgres'),
+    ...newSettings,
     adminDataSource: DataSourceInput,
+    readOnlyDataSources: z.array(ReadOnlyDataSourceInput).max(50).optional(),
+    skipTest,
   }),
   z.strictObject({
     kind: z.literal('managed'),
     name: InstanceName,
     engine: z.literal('postgres').default('postgres'),
+    ...newSettings,
   }),
 ])
 export type CreateInstanceInput = z.infer<typeof CreateInstanceInput>
 
-export const CreateInstanceQuery = z.object({
-  validateOnly: z.stringbool().default(false).describe('Test the data source and store nothing.'),
+export const ValidateOnlyQuery = z.object({
+  validateOnly: z.stringbool().default(false).describe('Test the data sources and store nothing.'),
 })
 
+/** Absent: stays as it is. Null: back to the default. */
 export const UpdateInstanceInput = z.strictObject({
   etag: z.string().max(64).optional().describe('etag that the change is based on; another one stored means 409.'),
+  skipTest,
   nativeLoginEnabled: z.boolean().optional(),
+  title: settings.title.nullable().optional(),
+  environment: settings.environment.nullable().optional(),
+  labels: settings.labels.nullable().optional(),
+  externalLink: settings.externalLink.nullable().optional(),
+  manageMode: settings.manageMode.nullable().optional(),
+  syncIntervalSeconds: settings.syncIntervalSeconds.nullable().optional(),
+  syncDatabases: settings.syncDatabases.nullable().optional(),
   adminDataSource: DataSourcePatch.optional(),
+  readOnlyDataSources: z
+    .array(ReadOnlyDataSourceEntry)
+    .max(50)
+    .optional()
+    .describe('All read-only data sources that it is to have: others are removed, new ones added, known ones changed.'),
 })
 export type UpdateInstanceInput = z.infer<typeof UpdateInstanceInput>
 
-export const DataSource = z.object({
-  id: z.uuid(),
-  type: z.enum(['admin', 'read_only']),
-  host: z.string(),
-  port: z.number().int(),
-  database: z.string(),
-  username: z.string(),
-  passwordSet: z.boolean(),
-  tlsMode: TlsMode,
-  tlsCa: z.string().nullable(),
-})
+/** Fields of an instance that an update mask names, besides those of its admin data source (`adminDataSource.host`). */
+export const INSTANCE_FIELDS = [
+  'nativeLoginEnabled',
+  ...(Object.keys(settings) as (keyof typeof settings)[]),
+  'adminDataSource',
+  'readOnlyDataSources',
+] as const satisfies readonly (keyof UpdateInstanceInput)[]
+
+const updateMask = z
+  .string()
+  .max(2000)
+  .optional()
+  .describe(
+    'Fields to change, separated by commas: only these are, and one that the body lacks goes back to its default. Absent: the fields of the body.',
+  )
+export const UpdateInstanceQuery = ValidateOnlyQuery.extend({ updateMask })
 
 export const Instance = z.object({
   uid: z.uuid().describe('Immutable id; credentials are bound to it.'),
   name: InstanceName,
+  title: z.string(),
   kind: z.enum(['external', 'managed']),
   engine: EngineName,
   state: InstanceState,
   stateReason: z.string().nullable().describe('Why the state is what it is, when it is not AVAILABLE.'),
+  environment: z.string().nullable(),
+  labels: z.record(z.string(), z.string()),
+  externalLink: z.string().nullable(),
+  manageMode: ManageMode.nullable(),
+  syncIntervalSeconds: z.number().int().nullable(),
+  syncDatabases: z.array(z.string()).nullable(),
   serverVersion: z.string().nullable(),
   defaultDatabase: z.string(),
   nativeLoginEnabled: z.boolean(),
-  gatewayHost: z.string().describe('Host name that routes to this instance by SNI.'),
+  gatewayHost: z.string().nullable().describe('Host name that routes to it by SNI; null where people cannot log in.'),
   gatewayPort: z.number().int(),
   creator: z.string().nullable(),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
+  deletedAt: z.iso.datetime().nullable(),
   etag: z.string(),
-  dataSources: z.array(DataSource).describe('Empty for managed instances.'),
+  dataSources: z.array(DataSource).describe('Admin first. Empty for managed instances.'),
 })
 export type Instance = z.infer<typeof Instance>
 
-/** What a connection test found, stage by stage, in the order in which they ran; it ends at the first failure. */
-export const ConnectionReport = z.object({
-  ok: z.boolean(),
-  stages: z.array(
-    z.object({
-      stage: z.enum([
-        'secret',
-        'name',
-        'tcp',
-        'ssh_handshake',
-        'ssh_host_key',
-        'ssh_login',
-        'ssh_forward',
-        'tls',
-        'login',
-        'version',
-        'privileges',
-      ]),
-      ok: z.boolean(),
-      elapsedMs: z.number(),
-      code: z.string().optional(),
-      message: z.string().optional(),
-      action: z.string().optional(),
-    }),
-  ),
-  serverVersion: z.string().optional(),
-  missingPrivileges: z.array(z.string()).describe('SQL statements that an administrator of the database should run.'),
-})
-export type ConnectionReport = z.infer<typeof ConnectionReport>
+/** In what order a list comes; `-` turns it round. Equal ones come in the order of their names. */
+export const InstanceOrder = z.enum(['name', 'title', '-title', 'environment', 'createdAt', '-createdAt'])
+export type InstanceOrder = z.infer<typeof InstanceOrder>
 
 export const ListInstancesQuery = PageQuery.extend({
-  filter: z.string().max(200).optional().describe('Text that the name contains.'),
+  text: z.string().max(200).optional().describe('Text that the name, the title or a host contains, in any case.'),
+  engine: EngineName.optional(),
+  environment: z.string().max(63).optional(),
+  state: InstanceState.optional(),
+  label: z
+    .union([z.string().max(200), z.array(z.string().max(200)).max(10)])
+    .optional()
+    .describe('KEY:VALUE, or KEY for any value; several must all be there.'),
+  showDeleted: z.stringbool().default(false).describe('Also those that were deleted and not purged.'),
+  orderBy: InstanceOrder.default('name'),
 })
 export const InstanceList = z.object({ instances: z.array(Instance), nextPageToken })
+
+export const DeleteInstanceQuery = z.object({
+  purge: z
+    .stringbool()
+    .default(false)
+    .describe('Forget it for good, with its data sources and bindings; its name is free again.'),
+})
 export const DeleteInstanceAnswer = z.object({
+  state: z.enum(['DELETED', 'DELETING', 'PURGED']),
   leftPostgresRoles: z
     .array(z.string())
     .optional()

@@ -10,8 +10,14 @@ export const Problem = z
     detail: z.string(),
     hint: z.string().optional(),
     requestId: z.string(),
+    sshHostKey: z
+      .object({ host: z.string(), port: z.number().int(), hostKey: z.string(), algorithm: z.string() })
+      .optional()
+      .describe('An SSH host key that is not pinned yet: confirm it by sending it as hostKey of that hop.'),
+    fields: z.array(z.string()).optional().describe('Fields of a data source whose secrets must be entered again.'),
   })
   .meta({ id: 'Problem', description: 'Why the request was not done (RFC 9457).' })
+export type Problem = z.infer<typeof Problem>
 
 /** Body of every failure under `/api/2.0`. */
 export const ApiError = z

@@ -63,6 +63,22 @@ const table: readonly Row[] = [
   row('DELETE', '/v1/instances/{name}', [401, 403, 404, 404]),
   row('POST', '/v1/instances/{name}:start', [401, 403, 404, 404]),
   row('POST', '/v1/instances/{name}:stop', [401, 403, 404, 404]),
+  row('POST', '/v1/instances/{name}:undelete', [401, 403, 404, 404]),
+  row('POST', '/v1/instances:testConnection', [401, 403, 200, 200], {
+    dataSource: unreachableInstance.adminDataSource,
+  }),
+  row('POST', '/v1/instances/{name}:testConnection', [401, 403, 404, 404]),
+  row('GET', '/v1/instances/{name}/dataSources', [401, 403, 404, 404]),
+  row('POST', '/v1/instances/{name}/dataSources', [401, 403, 404, 404], {}),
+  row('GET', '/v1/instances/{name}/dataSources/{dataSource}', [401, 403, 404, 404]),
+  row('PATCH', '/v1/instances/{name}/dataSources/{dataSource}', [401, 403, 404, 404], {}),
+  row('DELETE', '/v1/instances/{name}/dataSources/{dataSource}', [401, 403, 404, 404]),
+  row('POST', '/v1/instances/{name}/dataSources/{dataSource}:testConnection', [401, 403, 404, 404]),
+  row('POST', '/v1/sshKeys', [401, 403, 200, 200], {}),
+  row('GET', '/v1/sshKeys', [401, 403, 200, 200]),
+  row('DELETE', '/v1/sshKeys/{id}', [401, 403, 404, 404]),
+  row('GET', '/v1/engines', [401, 200, 200, 200]),
+  row('GET', '/v1/engines/{engine}', [401, 200, 200, 200]),
   row('POST', '/v1/instances/{name}/roles', [401, 403, 404, 404], unknownPrincipal),
   row('GET', '/v1/instances/{name}/roles', [401, 404, 404, 404]),
   row('GET', '/v1/instances/{name}/roles/{roleName}', [401, 404, 404, 404]),
@@ -76,6 +92,9 @@ function row(method: Method, path: string, statuses: Row['statuses'], payload?: 
       .replace('{clientId}', clientId)
       .replace('{secretId}', secretId)
       .replace('{name}', 'none')
+      .replace('{dataSource}', 'none')
+      .replace('{engine}', 'postgres')
+      .replace('{id}', uuid)
       .replace('{roleName}', 'none')
   return { method, path, url, payload, statuses }
 }

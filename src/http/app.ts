@@ -22,6 +22,9 @@ import { describeApi, openApiRoutes } from './openapi.ts'
 import { type AddRoutes, decorateWithActor, type HttpApp, setActor } from './route.ts'
 import { auditEventRoutes } from './routes/audit-events.ts'
 import { authorizationServerRoutes } from './routes/authorization-server.ts'
+import { dataSourceRoutes } from './routes/data-sources.ts'
+import { engineRoutes } from './routes/engines.ts'
+import { catalogRoutes } from './routes/catalog.ts'
 import { gatewayRoutes } from './routes/gateway.ts'
 import { homeRoutes } from './routes/home.ts'
 import { instanceRoutes } from './routes/instances.ts'
@@ -31,6 +34,9 @@ import { probeRoutes } from './routes/probes.ts'
 import { servicePrincipalSecretRoutes } from './routes/service-principal-secrets.ts'
 import { servicePrincipalRoutes } from './routes/service-principals.ts'
 import { signingKeyRoutes } from './routes/signing-keys.ts'
+import { sqlRoutes } from './routes/sql.ts'
+import { sshKeyRoutes } from './routes/ssh-keys.ts'
+import { syncRoutes } from './routes/sync.ts'
 import { addSecurityHeaders } from './security-headers.ts'
 import { RequestWorkspaces } from './workspace-of-request.ts'
 
@@ -43,6 +49,12 @@ const authenticatedRoutes: readonly AddRoutes[] = [
   servicePrincipalRoutes,
   servicePrincipalSecretRoutes,
   instanceRoutes,
+  dataSourceRoutes,
+  sshKeyRoutes,
+  engineRoutes,
+  syncRoutes,
+  catalogRoutes,
+  sqlRoutes,
   postgresRoleRoutes,
   auditEventRoutes,
   signingKeyRoutes,

@@ -39,7 +39,17 @@ function problem(error: PosternError, requestId: string): object {
     detail: error.message,
     hint: error.hint ?? error.row.action,
     requestId,
+    ...extensionsOf(error),
   }
+}
+
+/** What a program needs of a failure besides its text (RFC 9457, extension members). Everything else of `detail` stays inside. */
+function extensionsOf({ code, detail }: PosternError): object {
+  if (code === 'UPSTREAM_SSH_HOST_KEY_UNKNOWN' && detail !== undefined) {
+    const { host, port, hostKey, algorithm } = detail
+    return { sshHostKey: { host, port, hostKey, algorithm } }
+  }
+  return code === 'SECRET_REQUIRED' && detail?.fields !== undefined ? { fields: detail.fields } : {}
 }
 
 /** Both fields must be non-empty, or clients of the compatible API lose the code; `details` without metadata would, too. */

@@ -1,21 +1,23 @@
-import { sealDataSourceSecrets } from '../access/data-source-secrets.ts'
 import { authorize } from '../access/policy.ts'
 import { recordAudit } from '../audit/record-audit.ts'
-import { newUuid, type DataSourceId, type InstanceId } from '../base/ids.ts'
-import { Secret } from '../base/secret.ts'
-import type { ConnectionReport, CreateInstanceInput, DataSourceInput } from '../contract/instances.ts'
-import { PLAIN_ROUTE, type DataSourceRoute } from '../dialer/data-source-route.ts'
+import { PosternError } from '../base/errors.ts'
+import { newUuid, type InstanceId } from '../base/ids.ts'
+import { requestSync } from '../catalog/request-sync.ts'
+import type { ConnectionReport } from '../contract/connection-reports.ts'
+import type { CreateInstanceInput } from '../contract/instances.ts'
 import type { Actor } from '../identity/actor.ts'
 import { withStoreErrors } from '../store/constraint-errors.ts'
-import { replaceDataSourceSecrets } from '../store/data-source-secrets.ts'
-import { insertDataSource } from '../store/data-sources.ts'
-import { insertInstance } from '../store/instances.ts'
+import { findInstance, insertInstance } from '../store/instances.ts'
 import { insertManagedInstance } from '../store/managed-instances.ts'
-import { checkExternalHost } from './external-host.ts'
-import { instanceAudit } from './instance-audit.ts'
+import { draftDataSource, type DataSourceDraft } from './draft-data-source.ts'
+import { draftAudit, instanceAudit } from './instance-audit.ts'
 import type { InstanceDependencies } from './instance-dependencies.ts'
+import { manageModeOf, settingsChange } from './instance-settings.ts'
+import { freeReadOnlyName } from './plan-data-sources.ts'
 import { getInstance, type InstanceView } from './read-instances.ts'
-import { testConnection } from './test-connection.ts'
+import { storeDraft } from './store-draft.ts'
+import type { TestOptions } from './test-connection.ts'
+import { testDrafts } from './test-drafts.ts'
 
 type ExternalInput = Extract<CreateInstanceInput, { kind: 'external' }>
 type ManagedInput = Extract<CreateInstanceInput, { kind: 'managed' }>
@@ -25,18 +27,20 @@ const MANAGED_DEFAULT_DATABASE = 'databricks_postgres'
 
 /**
  * "Click Test Connection. If the connection is successful, click Create to create this instance." An external instance is
- * tested first and refused when the test fails; a managed one is asked of the local node and is STARTING until it runs and
- * its creator has a Postgres role there.
+ * tested first, each of its data sources, and refused when a test fails, unless `skipTest` is given; a managed one is asked of
+ * the local node and is STARTING until it runs and its creator has a Postgres role there.
  *
- * @throws PosternError PERMISSION_DENIED | INVALID_ARGUMENT | ALREADY_EXISTS | UPSTREAM_* (what the test found)
+ * @throws PosternError PERMISSION_DENIED | INVALID_ARGUMENT | ALREADY_EXISTS | CANCELLED | UPSTREAM_* (what the test found)
  */
 export async function createInstance(
   deps: InstanceDependencies,
   actor: Actor,
   input: CreateInstanceInput,
+  options: TestOptions = {},
 ): Promise<InstanceView> {
   authorize(actor, 'instance.create')
-  if (input.kind === 'external') await createExternal(deps, actor, input)
+  await requireFreeName(deps, actor, input.name)
+  if (input.kind === 'external') await createExternal(deps, actor, input, options)
   else await createManaged(deps, actor, input)
   return getInstance(deps, actor, input.name)
 }
@@ -46,60 +50,84 @@ export async function validateInstance(
   deps: InstanceDependencies,
   actor: Actor,
   input: CreateInstanceInput,
+  options: TestOptions = {},
 ): Promise<ConnectionReport> {
   authorize(actor, 'instance.create')
-  if (input.kind === 'managed') return { ok: true, stages: [], missingPrivileges: [] }
-  const route = routeOfInput(input.adminDataSource)
-  return (await testConnection(deps, route, new Secret(input.adminDataSource.password))).report
+  const drafts = input.kind === 'managed' ? [] : await draftAll(deps, actor, newUuid<InstanceId>(), input)
+  settingsChange(input.engine, input)
+  return (await testDrafts(deps, drafts, options)).report
 }
 
-async function createExternal(deps: InstanceDependencies, actor: Actor, input: ExternalInput): Promise<void> {
-  const route = routeOfInput(input.adminDataSource)
-  const password = new Secret(input.adminDataSource.password)
-  const test = await testConnection(deps, route, password)
-  if ('failure' in test) throw test.failure
-  const { systemIdentifier, serverVersion } = test.upstream
+async function createExternal(
+  deps: InstanceDependencies,
+  actor: Actor,
+  input: ExternalInput,
+  options: TestOptions,
+): Promise<void> {
   const id = newUuid<InstanceId>()
-  const sourceId = newUuid<DataSourceId>()
+  const { engine, name } = input
+  const settings = { ...settingsChange(engine, input), manageMode: manageModeOf(engine, input.manageMode) }
+  const drafts = await draftAll(deps, actor, id, input)
+  const tests = input.skipTest ? undefined : await testDrafts(deps, drafts, options)
+  if (tests?.failure !== undefined) throw tests.failure
+  const [admin] = drafts
+  const found = admin && tests?.upstreamOf.get(admin)
   await withStoreErrors(
     deps.store.db.transaction().execute(async (db) => {
       await insertInstance(db, {
-        ...ofActor(actor, id, input.name),
+        ...ofActor(actor, id, name),
+        ...settings,
         kind: 'external',
-        engine: 'postgres',
+        engine,
         state: 'AVAILABLE',
-        defaultDatabase: route.database,
-        serverVersion,
-        systemIdentifier,
+        defaultDatabase: admin?.route.database ?? '',
+        ...(found && { serverVersion: found.serverVersion, systemIdentifier: found.systemIdentifier }),
       })
-      await insertDataSource(db, {
-        id: sourceId,
-        instanceId: id,
-        name: 'admin',
-        type: 'admin',
-        title: '',
-        tested: true,
-        ...route,
-      })
-      await replaceDataSourceSecrets(db, sourceId, sealDataSourceSecrets(deps.masterKey, sourceId, route, { password }))
-      const detail = {
-        kind: 'external',
-        host: route.host,
-        port: route.port,
-        username: route.username,
-        tlsMode: route.tlsMode,
+      const detail = { kind: 'external', engine, testSkipped: tests === undefined }
+      await recordAudit(db, instanceAudit(actor, 'instance.create', { id, name }, detail))
+      for (const drafted of drafts) {
+        const draft = { ...drafted, source: { ...drafted.source, tested: tests !== undefined } }
+        await storeDraft(db, deps.masterKey, draft)
+        await recordAudit(db, draftAudit(actor, { name }, draft))
       }
-      await recordAudit(db, instanceAudit(actor, 'instance.create', { id, name: input.name }, detail))
+      await requestSync(db, id, { reason: 'creation', requestedBy: actor.principalId })
     }),
   )
 }
 
+/** The admin data source and then the read-only ones. */
+async function draftAll(
+  deps: InstanceDependencies,
+  actor: Actor,
+  instanceId: InstanceId,
+  input: ExternalInput,
+): Promise<DataSourceDraft[]> {
+  const { engine, adminDataSource, readOnlyDataSources = [] } = input
+  const base = { engine, instanceId }
+  const drafts = [
+    await draftDataSource(deps, actor.workspaceId, { ...base, name: 'admin', type: 'admin' }, adminDataSource),
+  ]
+  for (const { name, ...patch } of readOnlyDataSources) {
+    const taken = drafts.map(({ source }) => source.name)
+    const freeName = freeReadOnlyName(
+      name,
+      [...taken, ...readOnlyDataSources.flatMap((other) => other.name ?? [])],
+      taken,
+    )
+    const target = { ...base, name: freeName, type: 'read_only' as const }
+    drafts.push(await draftDataSource(deps, actor.workspaceId, target, patch))
+  }
+  return drafts
+}
+
 async function createManaged(deps: InstanceDependencies, actor: Actor, input: ManagedInput): Promise<void> {
   const id = newUuid<InstanceId>()
+  const settings = settingsChange(input.engine, input)
   await withStoreErrors(
     deps.store.db.transaction().execute(async (db) => {
       await insertInstance(db, {
         ...ofActor(actor, id, input.name),
+        ...settings,
         kind: 'managed',
         engine: input.engine,
         state: 'STARTING',
@@ -115,18 +143,16 @@ function ofActor(actor: Actor, id: InstanceId, name: string) {
   return { id, name, workspaceId: actor.workspaceId, creatorId: actor.principalId }
 }
 
-function routeOfInput(input: DataSourceInput): DataSourceRoute {
-  checkExternalHost(input.host)
-  const { host, port, database, username, tlsMode, tlsCa } = input
-  return {
-    ...PLAIN_ROUTE,
-    engine: 'postgres',
-    host,
-    port,
-    database,
-    username,
-    loginMethod: 'password',
-    tlsMode,
-    tlsCa: tlsCa ?? null,
-  }
+/** The constraint of the store decides; this only says sooner, and better, what stands in the way. */
+async function requireFreeName(deps: InstanceDependencies, actor: Actor, name: string): Promise<void> {
+  const there = await findInstance(deps.store.db, actor.workspaceId, name)
+  if (there === undefined) return
+  if (there.state !== 'DELETED') throw new PosternError('ALREADY_EXISTS', 'An instance of this name exists already.')
+  throw new PosternError(
+    'ALREADY_EXISTS',
+    `A deleted instance still has the name '${name}': it is kept until the instance is purged`,
+    {
+      hint: `Bring it back (postern instance undelete ${name}), or forget it for good (postern instance delete --purge ${name}).`,
+    },
+  )
 }

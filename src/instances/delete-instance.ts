@@ -1,84 +1,59 @@
-import { withAdminSession } from '../access/admin-session.ts'
-import { requireInstance } from '../access/find-instance.ts'
 import { authorize } from '../access/policy.ts'
-import { dropBoundRole, type UpstreamOutcome } from '../access/unbind-postgres-role.ts'
 import { recordAudit } from '../audit/record-audit.ts'
-import { asPosternError, type ErrorCode } from '../base/errors.ts'
+import { PosternError } from '../base/errors.ts'
 import type { Actor } from '../identity/actor.ts'
-import { changeInstance, deleteInstance as deleteInstanceRow, type InstanceRow } from '../store/instances.ts'
+import { changeInstance, findInstance, type InstanceRow } from '../store/instances.ts'
 import { setDesiredState } from '../store/managed-instances.ts'
-import { listPostgresRoleBindings } from '../store/postgres-role-bindings.ts'
 import { instanceAudit } from './instance-audit.ts'
 import type { InstanceDependencies } from './instance-dependencies.ts'
-
-/** What became of a bound Postgres role on the database of a deleted external instance. */
-export interface LeftoverRole {
-  readonly roleName: string
-  readonly outcome: UpstreamOutcome | 'failed'
-  readonly code?: ErrorCode
-}
+import { getInstance, type InstanceView } from './read-instances.ts'
 
 /**
- * Deletes an instance. An external one leaves Postern at once; its database stays, without the Postgres roles that Postern made
- * there as far as they can be dropped: one that owns objects, or a database that does not answer, leaves them, and the answer
- * says so. A managed one is DELETING until its supervisor has removed it with all its data.
+ * Deletes an instance. An external one is DELETED: nobody logs in, no session of it is opened, lists leave it out, and nothing of
+ * it is forgotten until it is purged. A managed one is DELETING until its supervisor has removed it with all its data.
  *
- * @returns the Postgres roles that are still on the database
  * @throws PosternError PERMISSION_DENIED | INSTANCE_NOT_FOUND
  */
-export async function deleteInstance(deps: InstanceDependencies, actor: Actor, name: string): Promise<LeftoverRole[]> {
+export async function deleteInstance(
+  deps: InstanceDependencies,
+  actor: Actor,
+  name: string,
+): Promise<'DELETED' | 'DELETING'> {
   authorize(actor, 'instance.delete')
-  const instance = await requireInstance(deps, actor.workspaceId, name)
-  if (instance.kind === 'managed') {
-    await deps.store.db.transaction().execute(async (db) => {
+  return deps.store.db.transaction().execute(async (db) => {
+    const instance = await findInstance(db, actor.workspaceId, name, { forUpdate: true })
+    if (instance === undefined) throw unknown(name)
+    if (instance.kind === 'managed') {
       await changeInstance(db, instance.id, { state: 'DELETING', stateReason: null })
       await setDesiredState(db, instance.id, 'deleted')
-      await recordAudit(db, instanceAudit(actor, 'instance.delete', instance, { kind: 'managed' }))
-    })
-    return []
-  }
-  await deps.store.db.transaction().execute(async (db) => {
-    // Nobody may log in while the roles go.
-    await changeInstance(db, instance.id, { state: 'DELETING', stateReason: null })
-    await recordAudit(db, instanceAudit(actor, 'instance.delete', instance, { kind: 'external' }))
-  })
-  const leftovers = (await dropRoles(deps, instance)).filter(
-    ({ outcome }) => outcome === 'left' || outcome === 'failed',
-  )
-  await deps.store.db.transaction().execute(async (db) => {
-    await deleteInstanceRow(db, instance.id)
-    if (leftovers.length === 0) return
-    const detail = {
-      kind: 'external',
-      leftRoles: leftovers.map(({ roleName, code }) => (code ? `${roleName}: ${code}` : roleName)),
+    } else if (instance.state !== 'DELETED') {
+      await changeInstance(db, instance.id, { state: 'DELETED', stateReason: null, deletedAt: new Date() })
     }
-    await recordAudit(db, {
-      ...instanceAudit(actor, 'instance.delete', instance, detail),
-      outcome: 'failed',
-      reason: 'IN_USE',
-    })
+    await recordAudit(db, instanceAudit(actor, 'instance.delete', instance, { kind: instance.kind }))
+    return instance.kind === 'managed' ? 'DELETING' : 'DELETED'
   })
-  return leftovers
 }
 
-async function dropRoles(deps: InstanceDependencies, instance: InstanceRow): Promise<LeftoverRole[]> {
-  const bindings = await listPostgresRoleBindings(deps.store.db, instance.id)
-  if (bindings.length === 0) return []
-  try {
-    return await withAdminSession(deps, instance, async (admin) => {
-      const outcomes: LeftoverRole[] = []
-      for (const binding of bindings) {
-        const { roleName } = binding
-        try {
-          outcomes.push({ roleName, outcome: await dropBoundRole(admin, binding, undefined) })
-        } catch (thrown) {
-          outcomes.push({ roleName, outcome: 'failed', code: asPosternError(thrown).code })
-        }
-      }
-      return outcomes
-    })
-  } catch (thrown) {
-    const { code } = asPosternError(thrown)
-    return bindings.map(({ roleName }) => ({ roleName, outcome: 'failed', code }))
-  }
+/** Brings a deleted instance back as it was. @throws PosternError PERMISSION_DENIED | INSTANCE_NOT_FOUND | INVALID_ARGUMENT */
+export async function undeleteInstance(deps: InstanceDependencies, actor: Actor, name: string): Promise<InstanceView> {
+  authorize(actor, 'instance.undelete')
+  await deps.store.db.transaction().execute(async (db) => {
+    const instance = await findInstance(db, actor.workspaceId, name, { forUpdate: true })
+    if (instance === undefined) throw unknown(name)
+    requireDeleted(instance)
+    await changeInstance(db, instance.id, { state: 'AVAILABLE', deletedAt: null })
+    await recordAudit(db, instanceAudit(actor, 'instance.undelete', instance))
+  })
+  return getInstance(deps, actor, name)
+}
+
+function requireDeleted(instance: InstanceRow): void {
+  if (instance.state === 'DELETED') return
+  throw new PosternError('INVALID_ARGUMENT', `Instance '${instance.name}' is ${instance.state}, not DELETED`, {
+    hint: 'Only a deleted external instance can be brought back.',
+  })
+}
+
+function unknown(name: string): PosternError {
+  return new PosternError('INSTANCE_NOT_FOUND', `No instance '${name}' exists in this workspace`)
 }

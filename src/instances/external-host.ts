@@ -6,13 +6,11 @@ import { PosternError } from '../base/errors.ts'
  *
  * @throws PosternError INVALID_ARGUMENT
  */
-export function checkExternalHost(host: string): void {
+export function checkExternalHost(host: string, field: string): void {
   if (!host.includes('/') && !host.includes('\\') && !host.startsWith('@')) return
   throw new PosternError(
     'INVALID_ARGUMENT',
-    'host must be a host name or an IP address; Unix sockets are for managed instances',
-    {
-      detail: { field: 'host' },
-    },
+    `${field} must be a host name or an IP address; Unix sockets are for managed instances`,
+    { detail: { field } },
   )
 }

@@ -1,12 +1,24 @@
 import type { AuditEntry } from '../audit/audit-record.ts'
 import type { Actor } from '../identity/actor.ts'
 import { actorAudit } from '../identity/actor-audit.ts'
+import type { DataSourceRow } from '../store/data-sources.ts'
 import type { InstanceRow } from '../store/instances.ts'
+import type { DataSourceDraft } from './draft-data-source.ts'
+
+type InstanceAction =
+  | 'instance.create'
+  | 'instance.update'
+  | 'instance.delete'
+  | 'instance.undelete'
+  | 'instance.purge'
+  | 'instance.start'
+  | 'instance.stop'
+  | 'instance.test'
 
 /** The audit entry for something done to an instance. */
 export function instanceAudit(
   actor: Actor,
-  action: 'instance.create' | 'instance.update' | 'instance.delete' | 'instance.start' | 'instance.stop',
+  action: InstanceAction,
   instance: Pick<InstanceRow, 'id' | 'name'>,
   detail: AuditEntry['detail'] = {},
 ): AuditEntry {
@@ -18,5 +30,49 @@ export function instanceAudit(
     targetId: instance.id,
     targetName: instance.name,
     detail,
+  }
+}
+
+/** The audit entry for a data source that was made or changed: where it leads, and of its secrets only which ones came anew. */
+export function draftAudit(
+  actor: Actor,
+  instance: Pick<InstanceRow, 'name'>,
+  { source, route, entered, before, hasMoved }: DataSourceDraft,
+): AuditEntry {
+  return {
+    ...dataSourceAudit(actor, before === undefined ? 'dataSource.create' : 'dataSource.update', instance, source),
+    detail: {
+      type: source.type,
+      host: route.host,
+      port: route.port,
+      database: route.database,
+      username: route.username,
+      loginMethod: route.loginMethod,
+      tlsMode: route.tlsMode,
+      ssh: route.ssh.map((hop) => `${hop.username}@${hop.host}:${hop.port}`),
+      fields: Object.entries(route.fields).map(([field, value]) => `${field}=${value}`),
+      extraParameters: Object.entries(route.extraParameters).map(([name, value]) => `${name}=${value}`),
+      secretsEntered: entered,
+      moved: hasMoved,
+      tested: source.tested,
+    },
+  }
+}
+
+/** The audit entry for something done to a data source. */
+export function dataSourceAudit(
+  actor: Actor,
+  action: 'dataSource.create' | 'dataSource.update' | 'dataSource.delete',
+  instance: Pick<InstanceRow, 'name'>,
+  source: Pick<DataSourceRow, 'id' | 'name' | 'type'>,
+): AuditEntry {
+  return {
+    ...actorAudit(actor),
+    action,
+    outcome: 'allowed',
+    targetType: 'data_source',
+    targetId: source.id,
+    targetName: `${instance.name}/${source.name}`,
+    detail: { type: source.type },
   }
 }

@@ -1,7 +1,11 @@
 import type { UpstreamDependencies } from '../access/admin-session.ts'
+import type { HostSurroundings } from '../dialer/same-host-advice.ts'
 
 /** What the use-cases of this folder need. */
 export interface InstanceDependencies extends UpstreamDependencies {
   /** The node that runs managed instances made here. */
   readonly localNodeId: string
+  /** Addresses that databases see Postern come from, for their firewalls, as the operator told them. */
+  readonly egressAddresses: readonly string[]
+  readonly surroundings: HostSurroundings
 }

@@ -3,7 +3,13 @@ import { authorize, mayDo } from '../access/policy.ts'
 import type { InstanceId } from '../base/ids.ts'
 import type { Actor } from '../identity/actor.ts'
 import { listDataSources, type DataSourceRow } from '../store/data-sources.ts'
-import { listInstances as listInstanceRows, type InstanceRow } from '../store/instances.ts'
+import {
+  listInstances as listInstanceRows,
+  type InstanceFilter,
+  type InstancePage,
+  type InstanceRow,
+  type ListedInstance,
+} from '../store/instances.ts'
 import type { Store } from '../store/store.ts'
 
 /** An instance as its readers see it: data sources only for those who may read them, and none for managed instances. */
@@ -11,7 +17,7 @@ export interface InstanceView extends InstanceRow {
   readonly dataSources: readonly DataSourceRow[]
 }
 
-/** One instance. @throws PosternError PERMISSION_DENIED | INSTANCE_NOT_FOUND */
+/** One instance, also a deleted one. @throws PosternError PERMISSION_DENIED | INSTANCE_NOT_FOUND */
 export async function getInstance(deps: { readonly store: Store }, actor: Actor, name: string): Promise<InstanceView> {
   authorize(actor, 'instance.read')
   const instance = await requireInstance(deps, actor.workspaceId, name)
@@ -19,22 +25,28 @@ export async function getInstance(deps: { readonly store: Store }, actor: Actor,
   return view ?? { ...instance, dataSources: [] }
 }
 
-/** Instances of the workspace in the order of their names, at most `limit`, those after the name `after`. */
+/** Instances of the workspace, filtered and in the wanted order, a page of them. Who may not read data sources finds no hosts. */
 export async function listInstances(
   deps: { readonly store: Store },
   actor: Actor,
-  page: { readonly limit: number; readonly after?: string | undefined; readonly nameContains?: string | undefined },
-): Promise<InstanceView[]> {
+  filter: InstanceFilter,
+  page: InstancePage,
+): Promise<(InstanceView & Pick<ListedInstance, 'position'>)[]> {
   authorize(actor, 'instance.read')
-  const rows = await listInstanceRows(deps.store.db, actor.workspaceId, page)
+  const rows = await listInstanceRows(
+    deps.store.db,
+    actor.workspaceId,
+    { ...filter, searchHosts: mayDo(actor, 'dataSource.read') },
+    page,
+  )
   return withDataSources(deps, actor, rows)
 }
 
-async function withDataSources(
+async function withDataSources<Row extends InstanceRow>(
   deps: { readonly store: Store },
   actor: Actor,
-  instances: readonly InstanceRow[],
-): Promise<InstanceView[]> {
+  instances: readonly Row[],
+): Promise<(Row & InstanceView)[]> {
   const readable = mayDo(actor, 'dataSource.read') ? instances.filter(({ kind }) => kind === 'external') : []
   const sources = await listDataSources(
     deps.store.db,

@@ -1,17 +1,36 @@
-import { asPosternError, type ErrorCode, type PosternError } from '../base/errors.ts'
-import type { Secret } from '../base/secret.ts'
-import type { ConnectionReport } from '../contract/instances.ts'
-import { isUnixRoute, type DataSourceRoute } from '../dialer/data-source-route.ts'
-import type { DialerDependencies } from '../dialer/dial.ts'
-import type { EngineSession } from '../engines/engine.ts'
+import { asPosternError, PosternError } from '../base/errors.ts'
+import type { ConnectionReport, ConnectionStage } from '../contract/connection-reports.ts'
+import type { DataSourceRoute } from '../dialer/data-source-route.ts'
+import type { DataSourceSecrets } from '../dialer/data-source-secrets.ts'
+import { tlsWarnings } from '../dialer/describe-tls-peer.ts'
+import type { EngineSession, PrivilegeReport, SessionPurpose } from '../engines/engine.ts'
 import { loadEngine } from '../engines/registry.ts'
+import { failureAction } from './failure-action.ts'
+import type { InstanceDependencies } from './instance-dependencies.ts'
+import { StageLog } from './stage-log.ts'
 
-type StageName = ConnectionReport['stages'][number]['stage']
+/** What is to be tested. */
+export interface TestSubject {
+  /** Name of the data source, for the report. */
+  readonly name: string
+  readonly route: DataSourceRoute
+  readonly purpose: SessionPurpose
+  /** First stage of the test: wherever the secrets come from. */
+  openSecrets(): Promise<DataSourceSecrets>
+}
+
+export interface TestOptions {
+  /** Told of each stage as it is done. */
+  readonly onStage?: ((dataSource: string, stage: ConnectionStage) => void) | undefined
+  /** Ends the test: CANCELLED. */
+  readonly signal?: AbortSignal | undefined
+}
 
 /** What a good test brought to light, for storing it. */
 export interface TestedUpstream {
   readonly serverVersion: string
   readonly systemIdentifier: string | null
+  readonly replicaLagSeconds: number | null
 }
 
 /** The report for the caller; `upstream` is present exactly when it is good, `failure` when it is not. */
@@ -22,85 +41,69 @@ export type ConnectionTest =
 const TEST_TIMEOUT_MS = 15_000
 
 /**
- * Walks the whole way to a database stage by stage: name, TCP, TLS, login, version, privileges. It stops at the first failure,
- * which is explained with its code and what to do.
+ * Walks the whole way to a database stage by stage: secret, name, TCP, SSH, TLS, login, version, privileges. It stops at the
+ * first failure, which is explained with its code and what to do.
  *
- * @param password sent only where the route's own rules allow: by SCRAM, or over verified TLS
- * @throws PosternError INVALID_ARGUMENT when the route itself makes no sense; a failed stage is a value, not an exception
+ * @throws PosternError CANCELLED; a failed stage is a value, not an exception
  */
 export async function testConnection(
-  deps: { readonly dialer: DialerDependencies },
-  route: DataSourceRoute,
-  password: Secret,
+  deps: InstanceDependencies,
+  subject: TestSubject,
+  { onStage, signal }: TestOptions = {},
 ): Promise<ConnectionTest> {
-  const engine = await loadEngine(route.engine)
-  engine.checkRoute(route)
-  const stages = new StageLog(stagesOf(route))
+  const { name, route, purpose } = subject
+  const stages = new StageLog(route, (stage) => onStage?.(name, stage))
+  const base = {
+    dataSource: name,
+    stages: stages.entries,
+    privileges: [],
+    missingPrivileges: [],
+    warnings: [],
+    seenAddress: null,
+    addressesToAllow: [...deps.egressAddresses],
+  }
+  const warnings: string[] = []
   let session: EngineSession | undefined
   try {
+    signal?.throwIfAborted()
+    const secrets = await subject.openSecrets()
+    stages.passed('secret')
+    const engine = await loadEngine(route.engine)
     session = await engine.open(route, {
       dialer: deps.dialer,
-      secrets: { password },
-      purpose: 'admin',
+      secrets,
+      purpose,
       timeoutMs: TEST_TIMEOUT_MS,
-      onStage: (stage) => stages.passed(stage),
+      ...(signal && { signal }),
+      onStage: (stage, detail) => {
+        if (stage === 'tls' && detail !== undefined) warnings.push(...tlsWarnings(detail))
+        stages.passed(stage, detail)
+      },
     })
     const { serverVersion } = session
     stages.passed('version')
-    const { systemIdentifier, missingPrivileges } = await session.checkPrivileges()
+    const found = await session.checkPrivileges()
     stages.passed('privileges')
     return {
-      report: { ok: true, stages: stages.entries, serverVersion, missingPrivileges: [...missingPrivileges] },
-      upstream: { serverVersion, systemIdentifier },
+      report: { ...base, ...privilegesOf(found), ok: true, serverVersion, warnings: [...warnings, ...found.warnings] },
+      upstream: {
+        serverVersion,
+        systemIdentifier: found.systemIdentifier,
+        replicaLagSeconds: found.replicaLagSeconds,
+      },
     }
   } catch (thrown) {
+    if (signal?.aborted) throw new PosternError('CANCELLED', 'The connection test was given up', { cause: thrown })
     const failure = asPosternError(thrown)
     if (failure.code === 'INTERNAL') throw thrown
-    stages.failed(failure)
-    return {
-      report: {
-        ok: false,
-        stages: stages.entries,
-        missingPrivileges: [],
-        ...(session && { serverVersion: session.serverVersion }),
-      },
-      failure,
-    }
+    stages.failed(failure, failureAction(deps, route, failure))
+    const serverVersion = session && { serverVersion: session.serverVersion }
+    return { report: { ...base, ok: false, warnings, ...serverVersion }, failure }
   } finally {
     await session?.close()
   }
 }
 
-function stagesOf(route: DataSourceRoute): readonly StageName[] {
-  const usesTls = !isUnixRoute(route) && route.tlsMode !== 'disable'
-  return ['name', 'tcp', ...(usesTls ? (['tls'] as const) : []), 'login', 'version', 'privileges']
-}
-
-/** The stages that ran, each with the time since the one before. */
-class StageLog {
-  readonly entries: ConnectionReport['stages'] = []
-  readonly #expected: readonly StageName[]
-  #startedAt = performance.now()
-
-  constructor(expected: readonly StageName[]) {
-    this.#expected = expected
-  }
-
-  passed(stage: StageName): void {
-    this.entries.push({ stage, ok: true, elapsedMs: this.#lap() })
-  }
-
-  failed(failure: PosternError): void {
-    const stage = this.#expected[this.entries.length] ?? 'privileges'
-    const code: ErrorCode = failure.code
-    const action = failure.hint ?? failure.row.action
-    this.entries.push({ stage, ok: false, elapsedMs: this.#lap(), code, message: failure.message, action })
-  }
-
-  #lap(): number {
-    const now = performance.now()
-    const elapsedMs = Math.round((now - this.#startedAt) * 10) / 10
-    this.#startedAt = now
-    return elapsedMs
-  }
+function privilegesOf({ user, privileges, missingPrivileges, seenAddress }: PrivilegeReport) {
+  return { user, privileges: [...privileges], missingPrivileges: [...missingPrivileges], seenAddress }
 }

@@ -1,155 +1,233 @@
-import { openDataSourceSecrets, routeOf, sealDataSourceSecrets } from '../access/data-source-secrets.ts'
+import type { Kysely } from 'kysely'
 import { requireInstance } from '../access/find-instance.ts'
-import { authorize } from '../access/policy.ts'
 import { moveLoginKeys } from '../access/move-login-keys.ts'
+import { authorize } from '../access/policy.ts'
 import { recordAudit } from '../audit/record-audit.ts'
 import { PosternError } from '../base/errors.ts'
-import { Secret } from '../base/secret.ts'
-import type { DataSourcePatch, UpdateInstanceInput } from '../contract/instances.ts'
-import type { DataSourceRoute } from '../dialer/data-source-route.ts'
-import { destinationFingerprint } from '../dialer/destination-fingerprint.ts'
+import { requestSync } from '../catalog/request-sync.ts'
+import type { ConnectionReport } from '../contract/connection-reports.ts'
+import { ENGINE_CAPABILITIES } from '../contract/engines.ts'
+import type { UpdateInstanceInput } from '../contract/instances.ts'
 import type { Actor } from '../identity/actor.ts'
-import { replaceDataSourceSecrets } from '../store/data-source-secrets.ts'
-import { findAdminDataSource, updateDataSource, type DataSourceRow } from '../store/data-sources.ts'
+import { withStoreErrors } from '../store/constraint-errors.ts'
+import { deleteDataSource, listDataSources, type DataSourceRow } from '../store/data-sources.ts'
 import { changeInstance, findInstance, type InstanceChange, type InstanceRow } from '../store/instances.ts'
-import { checkExternalHost } from './external-host.ts'
-import { instanceAudit } from './instance-audit.ts'
-import type { InstanceDependencies } from './instance-dependencies.ts'
-import { getInstance, type InstanceView } from './read-instances.ts'
-import { testConnection } from './test-connection.ts'
-import type { Kysely } from 'kysely'
 import type { Schema } from '../store/schema.ts'
+import { maskInstanceUpdate } from './apply-mask.ts'
+import { draftDataSource, type DataSourceDraft } from './draft-data-source.ts'
+import { dataSourceAudit, draftAudit, instanceAudit } from './instance-audit.ts'
+import type { InstanceDependencies } from './instance-dependencies.ts'
+import { settingsChange } from './instance-settings.ts'
+import { NO_PLAN, planReadOnly, type DataSourcePlan } from './plan-data-sources.ts'
+import { getInstance, type InstanceView } from './read-instances.ts'
+import { storeDraft } from './store-draft.ts'
+import type { TestedUpstream, TestOptions } from './test-connection.ts'
+import { testDrafts } from './test-drafts.ts'
+
+export interface UpdateOptions extends TestOptions {
+  /** Names of fields, separated by commas; absent: every field of the input. */
+  readonly updateMask?: string | undefined
+}
 
 /**
- * Changes an instance. A data source that leads elsewhere than before, or with weaker TLS, needs its password again: the
- * stored one is never sent there, not even to test it. Every change of a data source is tested before it is stored.
+ * Changes an instance and any of its data sources, all of it or nothing. A data source that leads elsewhere than before, or
+ * with weaker TLS, needs its secrets again: the stored ones are never sent there, not even to test it. Every data source that
+ * the change touches is tested before anything is stored, unless `skipTest` is given.
  *
- * @throws PosternError PERMISSION_DENIED | INSTANCE_NOT_FOUND | ETAG_MISMATCH | SECRET_REQUIRED | INVALID_ARGUMENT | UPSTREAM_*
+ * @throws PosternError PERMISSION_DENIED | INSTANCE_NOT_FOUND | INSTANCE_NOT_AVAILABLE (deleted) | ETAG_MISMATCH |
+ *   SECRET_REQUIRED | INVALID_ARGUMENT | CANCELLED | UPSTREAM_*
  */
 export async function updateInstance(
   deps: InstanceDependencies,
   actor: Actor,
   name: string,
   input: UpdateInstanceInput,
+  options: UpdateOptions = {},
 ): Promise<InstanceView> {
   authorize(actor, 'instance.update')
-  const instance = await requireInstance(deps, actor.workspaceId, name)
-  if (input.etag !== undefined && input.etag !== instance.version) throw changedMeanwhile(name)
-  if (instance.state === 'DELETING')
-    throw new PosternError('INSTANCE_NOT_AVAILABLE', `Instance '${name}' is being deleted`)
-  const change: InstanceChange =
-    input.nativeLoginEnabled === undefined ? {} : { nativeLoginEnabled: input.nativeLoginEnabled }
-  if (input.adminDataSource === undefined) {
-    await storeChange(deps, actor, instance, change, { nativeLoginEnabled: input.nativeLoginEnabled ?? null })
-  } else {
-    await updateAdminDataSource(deps, actor, instance, change, input.adminDataSource)
-  }
+  await changeDataSources(deps, actor, await planUpdate(deps, actor, name, input, options), options)
   return getInstance(deps, actor, name)
 }
 
-async function updateAdminDataSource(
+/** Tests what a change of an instance would make of its data sources, and stores nothing. */
+export async function validateUpdate(
   deps: InstanceDependencies,
   actor: Actor,
-  instance: InstanceRow,
-  change: InstanceChange,
-  patch: DataSourcePatch,
-): Promise<void> {
-  const source = await findAdminDataSource(deps.store.db, instance.id)
-  if (instance.kind === 'managed' || source === undefined) {
-    throw new PosternError(
-      'INVALID_ARGUMENT',
-      'adminDataSource: the data source of a managed instance is not changed by hand',
-    )
-  }
-  const before = routeOf(source)
-  const route = patchedRoute(before, patch)
-  const hasMoved = destinationFingerprint(route) !== destinationFingerprint(before)
-  const password = await passwordFor(deps, source, patch, hasMoved)
-  const test = await testConnection(deps, route, password)
-  if ('failure' in test) throw test.failure
-  const { serverVersion, systemIdentifier } = test.upstream
-  const requiredIdentifier = systemIdentifier ?? ''
-  const isOtherCluster = systemIdentifier !== instance.systemIdentifier
-  // Only a person who enters the password again vouches for another cluster at the same address.
-  if (isOtherCluster && instance.systemIdentifier !== null && patch.password === undefined) {
-    throw new PosternError(
-      'SECRET_REQUIRED',
-      'Another database cluster answers there than before; enter the password again to accept it',
-    )
-  }
-  const secrets = sealDataSourceSecrets(deps.masterKey, source.id, route, { password })
-  const detail = {
-    host: route.host,
-    port: route.port,
-    username: route.username,
-    database: route.database,
-    tlsMode: route.tlsMode,
-    passwordChanged: patch.password !== undefined,
-    otherCluster: isOtherCluster,
-  }
-  const store = (alsoStore?: (db: Kysely<Schema>) => Promise<void>) =>
-    storeChange(
-      deps,
-      actor,
-      instance,
-      { ...change, serverVersion, systemIdentifier, defaultDatabase: route.database },
-      detail,
-      async (db) => {
-        await updateDataSource(db, { ...source, ...route, tested: true })
-        await replaceDataSourceSecrets(db, source.id, secrets)
-        await alsoStore?.(db)
-      },
-    )
-  if (hasMoved && !isOtherCluster)
-    await moveLoginKeys(deps, instance, { route, secrets: { password }, systemIdentifier: requiredIdentifier }, store)
-  else await store()
+  name: string,
+  input: UpdateInstanceInput,
+  options: UpdateOptions = {},
+): Promise<ConnectionReport> {
+  authorize(actor, 'instance.update')
+  const { instance, drafts } = await planUpdate(deps, actor, name, input, options)
+  return (await testDrafts(deps, drafts, { ...options, cluster: instance.systemIdentifier })).report
 }
 
-function patchedRoute(before: DataSourceRoute, patch: DataSourcePatch): DataSourceRoute {
-  const { host, port, database, username, tlsMode, tlsCa } = patch
-  if (host !== undefined) checkExternalHost(host)
+/** A change of an instance, complete and checked. */
+export interface InstanceUpdate {
+  readonly instance: InstanceRow
+  readonly change: InstanceChange
+  readonly drafts: readonly DataSourceDraft[]
+  readonly remove: readonly DataSourceRow[]
+  readonly skipTest: boolean
+}
+
+async function planUpdate(
+  deps: InstanceDependencies,
+  actor: Actor,
+  name: string,
+  body: UpdateInstanceInput,
+  { updateMask }: UpdateOptions,
+): Promise<InstanceUpdate> {
+  const input = maskInstanceUpdate(body, updateMask)
+  const instance = await requireChangeable(deps, actor, name, input.etag)
+  const { adminDataSource, readOnlyDataSources } = input
+  const touchesSources = adminDataSource !== undefined || readOnlyDataSources !== undefined
+  const sources = touchesSources ? await requireDataSources(deps, instance) : []
+  const readOnly = readOnlyDataSources === undefined ? NO_PLAN : planReadOnly(sources, readOnlyDataSources)
+  const admin = sources.filter(({ type }) => type === 'admin' && adminDataSource !== undefined)
+  const plan = {
+    ...readOnly,
+    edit: [...admin.map((source) => ({ source, patch: adminDataSource ?? {} })), ...readOnly.edit],
+  }
   return {
-    ...before,
-    ...(host !== undefined && { host }),
-    ...(port !== undefined && { port }),
-    ...(database !== undefined && { database }),
-    ...(username !== undefined && { username }),
-    ...(tlsMode !== undefined && { tlsMode }),
-    ...(tlsCa !== undefined && { tlsCa }),
+    instance,
+    change: settingsChange(instance.engine, input),
+    drafts: await draftPlan(deps, actor, instance, plan),
+    remove: plan.remove,
+    skipTest: input.skipTest ?? false,
   }
 }
 
-async function passwordFor(
+/**
+ * The instance, if it may be changed and is still as the caller knows it.
+ * @throws PosternError INSTANCE_NOT_FOUND | ETAG_MISMATCH | INSTANCE_NOT_AVAILABLE
+ */
+export async function requireChangeable(
   deps: InstanceDependencies,
-  source: DataSourceRow,
-  patch: DataSourcePatch,
-  hasMoved: boolean,
-): Promise<Secret> {
-  if (patch.password !== undefined) return new Secret(patch.password)
-  if (hasMoved || source.sealedSecrets.password === undefined) {
-    throw new PosternError(
-      'SECRET_REQUIRED',
-      'The data source leads to another place, user or TLS setting than before: enter its password again',
-    )
+  actor: Actor,
+  name: string,
+  etag: string | undefined,
+): Promise<InstanceRow> {
+  const instance = await requireInstance(deps, actor.workspaceId, name)
+  if (etag !== undefined && etag !== instance.version) throw changedMeanwhile(name)
+  if (instance.state === 'DELETING' || instance.state === 'DELETED') {
+    throw new PosternError('INSTANCE_NOT_AVAILABLE', `Instance '${name}' is ${instance.state}`)
   }
-  return (await openDataSourceSecrets(deps, source)).password!
+  return instance
 }
 
-async function storeChange(
+/** Data sources that may be changed by hand. @throws PosternError INVALID_ARGUMENT for a managed instance */
+export async function requireDataSources(
+  deps: InstanceDependencies,
+  instance: InstanceRow,
+): Promise<readonly DataSourceRow[]> {
+  if (instance.kind === 'external') return listDataSources(deps.store.db, [instance.id])
+  throw new PosternError('INVALID_ARGUMENT', 'The data source of a managed instance is not changed by hand')
+}
+
+/** Drafts of all that a plan adds and changes. */
+export async function draftPlan(
   deps: InstanceDependencies,
   actor: Actor,
   instance: InstanceRow,
-  change: InstanceChange,
-  detail: Parameters<typeof instanceAudit>[3],
+  plan: DataSourcePlan,
+): Promise<DataSourceDraft[]> {
+  const drafts: DataSourceDraft[] = []
+  for (const { source, patch } of plan.edit) {
+    drafts.push(await draftDataSource(deps, actor.workspaceId, { before: source }, patch))
+  }
+  for (const { name, patch } of plan.add) {
+    const base = { engine: instance.engine, instanceId: instance.id, name, type: 'read_only' } as const
+    drafts.push(await draftDataSource(deps, actor.workspaceId, base, patch))
+  }
+  return drafts
+}
+
+/** Tests what a change touches and stores all of it in one transaction, with its audit records. */
+export async function changeDataSources(
+  deps: InstanceDependencies,
+  actor: Actor,
+  update: InstanceUpdate,
+  options: TestOptions,
+): Promise<void> {
+  const { instance, skipTest } = update
+  const touched = update.drafts.filter(({ needsTest }) => needsTest)
+  const tests = skipTest
+    ? undefined
+    : await testDrafts(deps, touched, { ...options, cluster: instance.systemIdentifier })
+  if (tests?.failure !== undefined) throw tests.failure
+  const drafts = update.drafts.map((draft) => ({
+    ...draft,
+    source: { ...draft.source, tested: draft.needsTest ? !skipTest : draft.source.tested },
+  }))
+  const admin = update.drafts.find(({ source }) => source.type === 'admin')
+  const found = admin && tests?.upstreamOf.get(admin)
+  const isOtherCluster = requireVouchedCluster(instance, admin, found)
+  const change = { ...update.change, ...adminChange(admin, found) }
+  const store = (alsoStore?: (db: Kysely<Schema>) => Promise<void>) =>
+    storeUpdate(deps, actor, { ...update, change, drafts }, isOtherCluster, alsoStore)
+  const hasRoleLogins = ENGINE_CAPABILITIES[instance.engine].gateway
+  if (!hasRoleLogins || !admin?.hasMoved || isOtherCluster || !found?.systemIdentifier) return store()
+  const { systemIdentifier } = found
+  await moveLoginKeys(deps, instance, { route: admin.route, secrets: admin.secrets, systemIdentifier }, store)
+}
+
+/**
+ * Whether the admin data source leads to another cluster now.
+ * @throws PosternError SECRET_REQUIRED unless a secret came with the change
+ */
+function requireVouchedCluster(
+  instance: InstanceRow,
+  admin: DataSourceDraft | undefined,
+  found: TestedUpstream | undefined,
+): boolean {
+  if (!found?.systemIdentifier || instance.systemIdentifier === null) return false
+  if (found.systemIdentifier === instance.systemIdentifier) return false
+  // Only a person who enters a secret again vouches for another cluster at the same address.
+  if (admin !== undefined && admin.entered.length > 0) return true
+  throw new PosternError(
+    'SECRET_REQUIRED',
+    'Another database cluster answers there than before; enter the password again to accept it',
+  )
+}
+
+function adminChange(admin: DataSourceDraft | undefined, found: TestedUpstream | undefined): InstanceChange {
+  return {
+    ...(admin && { defaultDatabase: admin.route.database }),
+    ...(found && { serverVersion: found.serverVersion }),
+    ...(found?.systemIdentifier && { systemIdentifier: found.systemIdentifier }),
+  }
+}
+
+async function storeUpdate(
+  deps: InstanceDependencies,
+  actor: Actor,
+  update: InstanceUpdate,
+  otherCluster: boolean,
   alsoStore?: (db: Kysely<Schema>) => Promise<void>,
 ): Promise<void> {
-  await deps.store.db.transaction().execute(async (db) => {
-    const current = await findInstance(db, instance.workspaceId, instance.name, { forUpdate: true })
-    if (current?.version !== instance.version) throw changedMeanwhile(instance.name)
-    await changeInstance(db, instance.id, change)
-    await alsoStore?.(db)
-    await recordAudit(db, instanceAudit(actor, 'instance.update', instance, detail))
-  })
+  const { instance, change, drafts, remove, skipTest } = update
+  await withStoreErrors(
+    deps.store.db.transaction().execute(async (db) => {
+      const current = await findInstance(db, instance.workspaceId, instance.name, { forUpdate: true })
+      if (current?.version !== instance.version) throw changedMeanwhile(instance.name)
+      await changeInstance(db, instance.id, change)
+      for (const source of remove) {
+        await deleteDataSource(db, source.id)
+        await recordAudit(db, dataSourceAudit(actor, 'dataSource.delete', instance, source))
+      }
+      for (const draft of drafts) {
+        await storeDraft(db, deps.masterKey, draft)
+        await recordAudit(db, draftAudit(actor, instance, draft))
+      }
+      await alsoStore?.(db)
+      if (change.manageMode !== undefined && change.manageMode !== instance.manageMode) {
+        await requestSync(db, instance.id, { reason: 'manage_mode', requestedBy: actor.principalId })
+      }
+      const detail = { fields: Object.keys(change), testSkipped: skipTest, otherCluster }
+      await recordAudit(db, instanceAudit(actor, 'instance.update', instance, detail))
+    }),
+  )
 }
 
 function changedMeanwhile(name: string): PosternError {

@@ -1,11 +1,13 @@
 import type { AddressInfo } from 'node:net'
 import { AuditWriter } from '../audit/audit-writer.ts'
 import { PosternError } from '../base/errors.ts'
+import { readSurroundings } from '../dialer/same-host-advice.ts'
 import { createHttpApp } from '../http/app.ts'
 import { listWorkspaces } from '../store/workspaces.ts'
 import { type RunningRole, runChild } from './child-main.ts'
 import type { ChildBootstrap } from './child-messages.ts'
 import { composeShared } from './compose.ts'
+import { composeSql } from './compose-sql.ts'
 import { listenUnprivileged } from './listen-unprivileged.ts'
 
 /** A request waits for its audit record; the store's own limit on statements is longer. */
@@ -23,27 +25,32 @@ async function startControl(bootstrap: ChildBootstrap): Promise<RunningRole> {
   const workspace = (await listWorkspaces(shared.store.db)).find(({ name }) => name === config.workspaceName)
   if (!workspace) throw new PosternError('INTERNAL', `The workspace ${config.workspaceName} is missing.`)
   let { gatewayCaPem } = bootstrap
+  const sql = composeSql(shared, bootstrap)
   const app = await createHttpApp(
     {
       ...shared,
+      ...sql.deps,
       audit,
       gatewayCa: () => gatewayCaPem,
       workspaceId: workspace.id,
       localNodeId: bootstrap.nodeId,
       gatewayPort: config.gatewayPort,
+      egressAddresses: config.egressAddresses,
+      surroundings: readSurroundings(),
     },
     config,
   )
   const address = { host: config.httpHost, port: config.httpPort }
   await app.ready()
   await listenUnprivileged(bootstrap, address, () => app.listen(address))
+  await sql.start()
   return {
     port: (app.server.address() as AddressInfo).port,
     setGatewayCa(pem) {
       gatewayCaPem = pem
     },
-    async drain() {
-      await app.close()
+    async drain(timeoutMs) {
+      await Promise.all([sql.close(timeoutMs), app.close()])
       await audit.close()
       await shared.close()
     },

@@ -14,6 +14,7 @@ import { SigningKeys } from '../../src/keys/signing-keys.ts'
 import type { Store } from '../../src/store/store.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { testDialer } from './test-dialer.ts'
+import { testSqlParts } from './test-sql-parts.ts'
 
 /** A workspace on a store of its own, and the control plane's HTTP application over it. */
 export interface HttpFixture {
@@ -55,8 +56,16 @@ export async function startHttpFixture(
   const audit = new AuditWriter({ store, deadlineMs: 5_000 })
   const logger = createLogger({ level: 'fatal', role: 'test' })
   const dialer = testDialer()
-  const instances = { dialer, localNodeId: randomUUID(), gatewayPort: 5432, gatewayCa: () => 'PEM' }
-  const deps: HttpDependencies = { store, clock, masterKey, signingKeys, audit, logger, workspaceId, ...instances }
+  const instances = {
+    dialer,
+    localNodeId: randomUUID(),
+    gatewayPort: 5432,
+    gatewayCa: () => 'PEM',
+    egressAddresses: ['203.0.113.7'],
+    surroundings: { inContainer: false, platform: 'linux' } as const,
+  }
+  const sql = testSqlParts({ store, clock, masterKey, dialer })
+  const deps: HttpDependencies = { store, clock, masterKey, signingKeys, audit, logger, workspaceId, ...instances, ...sql }
   const app = await createHttpApp(deps, { ...testHttpOptions, ...options })
   const [row] = await store.db
     .selectFrom('user_account')

@@ -36,7 +36,14 @@ export async function createInstanceFixture(store: Store): Promise<InstanceFixtu
   }
   const dialer = testDialer()
   return {
-    deps: { store, masterKey, dialer, localNodeId: randomUUID() },
+    deps: {
+      store,
+      masterKey,
+      dialer,
+      localNodeId: randomUUID(),
+      egressAddresses: ['203.0.113.7'],
+      surroundings: { inContainer: false, platform: 'linux' },
+    },
     admin,
     addPrincipal: () => createServicePrincipal({ store }, admin, { displayName: 'test', workspaceRole: 'member' }),
     async auditTrail() {

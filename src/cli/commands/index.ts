@@ -3,6 +3,8 @@ import { audit } from './audit/index.ts'
 import { config } from './config/index.ts'
 import { credential } from './credential/index.ts'
 import { database } from './database/index.ts'
+import { dataSource } from './data-source/index.ts'
+import { engine } from './engine/index.ts'
 import { instance } from './instance/index.ts'
 import { keys } from './keys/index.ts'
 import { verb as login } from './login.ts'
@@ -10,6 +12,7 @@ import { verb as logout } from './logout.ts'
 import { verb as psql } from './psql.ts'
 import { role } from './role/index.ts'
 import { servicePrincipal } from './service-principal/index.ts'
+import { sshKey } from './ssh-key/index.ts'
 import { verb as token } from './token.ts'
 import { verb as version } from './version.ts'
 import { verb as whoami } from './whoami.ts'
@@ -18,4 +21,16 @@ import { verb as whoami } from './whoami.ts'
 export const verbs: readonly Verb[] = [login, logout, whoami, token, psql, version]
 
 /** Nouns in the order of the help. */
-export const nouns: readonly Noun[] = [instance, role, servicePrincipal, credential, database, audit, keys, config]
+export const nouns: readonly Noun[] = [
+  instance,
+  dataSource,
+  sshKey,
+  engine,
+  role,
+  servicePrincipal,
+  credential,
+  database,
+  audit,
+  keys,
+  config,
+]

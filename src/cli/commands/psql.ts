@@ -9,6 +9,7 @@ import { Instance } from '../../contract/instances.ts'
 import { Me } from '../../contract/service-principals.ts'
 import { type ApiClient, path } from '../api-client.ts'
 import type { Cli } from '../cli.ts'
+import { CliError } from '../cli-error.ts'
 import { generateDatabaseCredential } from '../database-credential.ts'
 import { runPsql } from '../run-psql.ts'
 import { readTextFile } from '../read-secret.ts'
@@ -51,12 +52,18 @@ async function run(cli: Cli, name: string, psqlArguments: readonly string[], opt
   if (caFile !== undefined && caFile !== 'system') await readTextFile(caFile, '--gateway-ca-file')
   const api = await signedIn(cli)
   const instance = await api.call({ method: 'GET', path: path`/v1/instances/${name}`, answer: Instance })
+  const { gatewayHost } = instance
+  if (gatewayHost === null) {
+    throw new CliError('caller', `${name} has engine ${instance.engine}: people sign in to Postgres alone`, {
+      hint: 'Run statements on it with `postern sql`.',
+    })
+  }
   const user = options.role ?? (await api.call({ method: 'GET', path: '/v1/me', answer: Me })).name
   const { token } = await generateDatabaseCredential(api, { request_id: randomUUID(), instance_names: [instance.name] })
   const gatewayCa = caFile === undefined ? await keepGatewayCa(api) : undefined
   return runPsql(cli, psqlArguments, {
-    PGHOST: instance.gatewayHost,
-    PGHOSTADDR: await loopbackAddress(instance.gatewayHost),
+    PGHOST: gatewayHost,
+    PGHOSTADDR: await loopbackAddress(gatewayHost),
     PGPORT: String(instance.gatewayPort),
     PGDATABASE: options.database ?? instance.defaultDatabase,
     PGUSER: user,

@@ -1,31 +1,36 @@
-import type { z } from 'zod'
-import type { DataSource, Instance } from '../../contract/instances.ts'
+import { ENGINE_CAPABILITIES } from '../../contract/engines.ts'
+import type { Instance } from '../../contract/instances.ts'
 import type { InstanceView } from '../../instances/read-instances.ts'
+import { presentDataSource } from './data-source.ts'
 
 /** The only way out for an instance: no secret has a place in this shape. */
-export function presentInstance(instance: InstanceView, gatewayPort: number): Instance {
-  const { name, kind, engine, state, stateReason, serverVersion, defaultDatabase, nativeLoginEnabled } = instance
+export function presentInstance(instance: InstanceView, gatewayPort: number, now: Date): Instance {
+  const { name, title, kind, engine, state, stateReason, serverVersion, defaultDatabase, nativeLoginEnabled } = instance
+  const { environment, labels, externalLink, manageMode, syncIntervalSeconds, syncDatabases } = instance
   return {
     uid: instance.id,
     name,
+    title,
     kind,
     engine,
     state,
     stateReason,
+    environment,
+    labels,
+    externalLink,
+    manageMode,
+    syncIntervalSeconds,
+    syncDatabases: syncDatabases && [...syncDatabases],
     serverVersion,
     defaultDatabase,
     nativeLoginEnabled,
-    gatewayHost: `${name}.${instance.gatewayDomain}`,
+    gatewayHost: ENGINE_CAPABILITIES[engine].gateway ? `${name}.${instance.gatewayDomain}` : null,
     gatewayPort,
     creator: instance.creatorName,
     createdAt: instance.createdAt.toISOString(),
     updatedAt: instance.updatedAt.toISOString(),
+    deletedAt: instance.deletedAt?.toISOString() ?? null,
     etag: instance.version,
-    dataSources: instance.dataSources.map(presentDataSource),
+    dataSources: instance.dataSources.map((source) => presentDataSource(source, now)),
   }
-}
-
-function presentDataSource(source: InstanceView['dataSources'][number]): z.output<typeof DataSource> {
-  const { id, type, host, port, database, username, sealedSecrets, tlsMode, tlsCa } = source
-  return { id, type, host, port, database, username, passwordSet: sealedSecrets.password !== undefined, tlsMode, tlsCa }
 }

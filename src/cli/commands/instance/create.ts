@@ -1,76 +1,98 @@
-import type { Command } from 'commander'
-import { ConnectionReport, Instance } from '../../../contract/instances.ts'
+import { Option, type Command } from 'commander'
+import { ENGINE_CAPABILITIES, EngineName } from '../../../contract/engines.ts'
+import { Instance } from '../../../contract/instances.ts'
 import type { Cli } from '../../cli.ts'
 import { CliError } from '../../cli-error.ts'
+import { withAskedPassword } from '../../data-source/ask-password.ts'
+import { withHostKeys } from '../../data-source/confirm-host-key.ts'
+import { defineDataSourceOptions, type DataSourceOptions } from '../../data-source/data-source-options.ts'
+import { readDataSource, withoutUndefined, type DataSourceBody } from '../../data-source/read-data-source.ts'
+import { connectionTestTimeoutMs, runConnectionTest } from '../../data-source/run-connection-test.ts'
 import { showItem } from '../../output.ts'
-import { readSecret } from '../../read-secret.ts'
 import { signedIn } from '../../sign-in.ts'
 import { waitForInstance } from '../../wait-for-instance.ts'
-import { defineDataSourceOptions, readDataSourceOptions, type DataSourceOptions } from './data-source-options.ts'
 import { instanceFields } from './instance-fields.ts'
-import { showConnectionReport } from './show-connection-report.ts'
+import { defineSettingOptions, readSettings, type SettingOptions } from './setting-options.ts'
 import type { Verb } from '../../verb.ts'
 
 export const verb: Verb = {
   usage: 'create <instance>',
-  summary: 'Register an external Postgres, or make one that Postern runs itself',
+  summary: 'Register a database server, or make a Postgres that Postern runs itself',
   define,
   run,
 }
 
 function define(command: Command): void {
-  command.option('--managed', 'a Postgres that Postern runs itself; takes no data source')
+  command
+    .option('--managed', 'a Postgres that Postern runs itself; takes no data source')
+    .addOption(new Option('--engine <engine>', 'make of the database (default: postgres)').choices(EngineName.options))
+  defineSettingOptions(command)
   defineDataSourceOptions(command)
   command
     .option('--validate-only', 'test the data source stage by stage and store nothing')
+    .option('--skip-test', 'store it without a good connection test; it shows as not tested')
     .option('--wait', 'wait until the instance is AVAILABLE')
 }
 
-interface Options extends DataSourceOptions {
+interface Options extends DataSourceOptions, SettingOptions {
   readonly managed?: true
+  readonly engine?: EngineName
   readonly validateOnly?: true
+  readonly skipTest?: true
   readonly wait?: true
 }
 
-/** The server tests the data source before it stores it: name, TCP, TLS, login and privileges, each with its own limit. */
-const connectionTestTimeoutMs = 120_000
-
 async function run(cli: Cli, name: string, options: Options): Promise<number | void> {
   const api = await signedIn(cli)
-  const body = options.managed ? managed(name, options) : await external(cli, name, options)
-  const create = { method: 'POST', path: '/v1/instances', body, timeoutMs: connectionTestTimeoutMs } as const
-  if (options.validateOnly) {
-    const report = await api.call({ ...create, query: { validateOnly: true }, answer: ConnectionReport })
-    showConnectionReport(cli, report)
-    if (!report.ok)
-      throw new CliError('upstream', `the connection test of ${name} failed`, {
-        hint: 'Correct what the failed stage names.',
+  const adminDataSource = options.managed ? undefined : await external(cli, name, options)
+  const body = adminDataSource
+    ? withoutUndefined({
+        ...{ kind: 'external', name, engine: options.engine, skipTest: options.skipTest },
+        ...readSettings(options),
+        adminDataSource,
       })
-    return
-  }
-  const created = await api.call({ ...create, answer: Instance })
+    : managed(name, options)
+  const create = { method: 'POST', path: '/v1/instances', body } as const
+  const bodies = adminDataSource ? [adminDataSource] : []
+  if (options.validateOnly) return runConnectionTest(cli, api, { ...create, query: { validateOnly: true } }, bodies)
+  const created = await withHostKeys(cli.terminal, bodies, () =>
+    api.call({ ...create, answer: Instance, timeoutMs: connectionTestTimeoutMs }),
+  )
   const instance = options.wait ? await waitForInstance(cli, api, name, 'AVAILABLE') : created
   showItem(cli, instance, instanceFields(instance))
 }
 
+/** Options that mean something for a managed instance. */
+const FOR_MANAGED = [
+  'managed',
+  'wait',
+  'password',
+  'title',
+  'environment',
+  'label',
+  'externalLink',
+  'syncInterval',
+  'syncDatabase',
+]
+
 function managed(name: string, options: Options) {
-  const { managed: _, wait: __, ...others } = options
-  const [stray] = Object.keys(others)
-  if (stray === undefined) return { kind: 'managed', name }
+  const given = Object.entries(options).filter(([, value]) => value !== undefined)
+  const [stray] = given.map(([key]) => key).filter((key) => !FOR_MANAGED.includes(key))
+  if (stray === undefined) return { kind: 'managed', name, ...readSettings(options) }
   const option = `--${stray.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
   throw new CliError('caller', `${option} does not go with --managed`, {
     hint: 'Postern chooses where a managed instance runs.',
   })
 }
 
-async function external(cli: Cli, name: string, options: Options) {
-  if (options.hostName === undefined || options.username === undefined) {
+async function external(cli: Cli, name: string, options: Options): Promise<DataSourceBody> {
+  const engine = ENGINE_CAPABILITIES[options.engine ?? 'postgres']
+  const lacksHost = engine.host === 'required' && options.hostName === undefined
+  const lacksUser = engine.username === 'required' && options.username === undefined
+  if (lacksHost || lacksUser) {
     throw new CliError('caller', `where is ${name}?`, {
-      hint: 'Give --host-name and --username of an external Postgres, or --managed for one that Postern runs itself.',
+      hint: `Give ${engine.host === 'required' ? '--host-name and ' : ''}--username of the database, or --managed for one that Postern runs itself.`,
     })
   }
-  const adminDataSource = await readDataSourceOptions(options)
-  const question = `Password of ${options.username} at ${options.hostName}: `
-  const password = await readSecret(cli.terminal, options.passwordFile, question, '--password-file')
-  return { kind: 'external', name, adminDataSource: { ...adminDataSource, password: password.reveal() } }
+  return withAskedPassword(cli, await readDataSource(cli.terminal, options), options)
 }

@@ -5,10 +5,12 @@ import { verb as get } from './get.ts'
 import { verb as list } from './list.ts'
 import { verb as start } from './start.ts'
 import { verb as stop } from './stop.ts'
+import { verb as test } from './test.ts'
+import { verb as undelete } from './undelete.ts'
 import { verb as update } from './update.ts'
 
 export const instance: Noun = {
   name: 'instance',
   summary: 'Instances: the databases that Postern guards',
-  verbs: [create, list, get, update, start, stop, remove],
+  verbs: [create, list, get, update, test, start, stop, remove, undelete],
 }

@@ -1,29 +1,33 @@
-import type { DataSource, Instance } from '../../../contract/instances.ts'
-import type { z } from 'zod'
+import type { Instance } from '../../../contract/instances.ts'
+import { dataSourceLine } from '../../data-source/data-source-fields.ts'
 import { shownTime } from '../../output.ts'
 
 /** What a person sees of one instance. */
 export function instanceFields(instance: Instance): (readonly [string, string | null])[] {
+  const { labels, syncIntervalSeconds, syncDatabases, gatewayHost } = instance
   return [
     ['Name', instance.name],
+    ...(instance.title === '' ? [] : [['Title', instance.title] as const]),
     [
       'Kind',
       `${instance.kind}, ${instance.engine}${instance.serverVersion === null ? '' : ` ${instance.serverVersion}`}`,
     ],
     ['State', instance.stateReason === null ? instance.state : `${instance.state}: ${instance.stateReason}`],
-    ['Gateway', `${instance.gatewayHost}:${instance.gatewayPort}`],
+    ...(instance.environment === null ? [] : [['Environment', instance.environment] as const]),
+    ...Object.entries(labels).map(([key, value]) => [`Label ${key}`, value] as const),
+    ...(instance.externalLink === null ? [] : [['External link', instance.externalLink] as const]),
+    ...(instance.manageMode === null ? [] : [['Manage mode', `based on ${instance.manageMode}`] as const]),
+    ...(syncIntervalSeconds === null ? [] : [['Catalogue read', `every ${syncIntervalSeconds} s`] as const]),
+    ...(syncDatabases === null ? [] : [['Catalogue of', syncDatabases.join(', ')] as const]),
+    ['Gateway', gatewayHost === null ? 'no logins: not a Postgres' : `${gatewayHost}:${instance.gatewayPort}`],
     ['Default database', instance.defaultDatabase],
     ['Native role login', instance.nativeLoginEnabled ? 'on' : 'off'],
-    ...instance.dataSources.map((source) => [`Data source (${source.type})`, dataSourceText(source)] as const),
+    ...instance.dataSources.map((source) => [`Data source ${source.name}`, dataSourceLine(source)] as const),
     ['Creator', instance.creator],
     ['Created', shownTime(instance.createdAt)],
     ['Updated', shownTime(instance.updatedAt)],
+    ...(instance.deletedAt === null ? [] : [['Deleted', shownTime(instance.deletedAt)] as const]),
     ['Uid', instance.uid],
     ['Etag', instance.etag],
   ]
-}
-
-function dataSourceText(source: z.infer<typeof DataSource>): string {
-  const password = source.passwordSet ? 'password set' : 'no password'
-  return `${source.username}@${source.host}:${source.port}/${source.database}, TLS ${source.tlsMode}, ${password}`
 }

@@ -1,0 +1,28 @@
+import type { DataSourceRoute } from '../dialer/data-source-route.ts'
+import type { DataSourceSecrets } from '../dialer/data-source-secrets.ts'
+import type { DialerDependencies } from '../dialer/dial.ts'
+import { readTlsSettings } from '../dialer/tls-settings.ts'
+import { checkCapabilities } from '../engines/check-capabilities.ts'
+import { loadEngine } from '../engines/registry.ts'
+import { checkExternalHost } from './external-host.ts'
+
+/**
+ * Checks what was entered for a data source without reaching anything: against the engine's row, by the engine itself, and that
+ * its TLS material can be read and fits together.
+ *
+ * @throws PosternError INVALID_ARGUMENT naming the field
+ */
+export async function checkDataSource(
+  deps: { readonly dialer: DialerDependencies },
+  route: DataSourceRoute,
+  secrets: DataSourceSecrets,
+): Promise<void> {
+  checkExternalHost(route.host, 'host')
+  for (const [index, hop] of route.ssh.entries()) checkExternalHost(hop.host, `ssh.${index}.host`)
+  checkCapabilities(route, secrets)
+  const engine = await loadEngine(route.engine)
+  engine.checkRoute(route)
+  if (route.tlsMode !== 'disable') {
+    await readTlsSettings(route, { secrets, tlsFileFolders: deps.dialer.tlsFileFolders })
+  }
+}
