@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 
 /** Where this process runs, as far as `localhost` is concerned. */
 export interface HostSurroundings {
@@ -38,7 +39,7 @@ export function sameHostForm({ inContainer, platform }: HostSurroundings): SameH
  */
 export function sameHostAdvice(host: string, { inContainer, platform }: HostSurroundings): string | undefined {
   const name = host.toLowerCase().replace(/\.$/, '')
-  if (inContainer && (name === 'localhost' || name === '::1' || /^127\./.test(name))) {
+  if (inContainer && (name === 'localhost' || name === '::1' || (isIP(name) === 4 && name.startsWith('127.')))) {
     const how = platform === 'linux' ? `, and start the container with ${GATEWAY_LINE}` : ''
     return `Postern runs in a container, where ${host} is the container itself. For a database on the machine around it use ${CONTAINER_NAME}${how}.`
   }
