@@ -33,6 +33,7 @@ export class SshdServer {
   readonly #folder: string
   readonly #process: ChildProcess
   readonly #log: () => string
+  #isStopped = false
 
   private constructor(
     folder: string,
@@ -110,7 +111,10 @@ export class SshdServer {
     }
   }
 
+  /** May be called again. */
   async stop(): Promise<void> {
+    if (this.#isStopped) return
+    this.#isStopped = true
     this.killSessions()
     if (this.#process.exitCode === null && this.#process.signalCode === null) {
       const ended = new Promise((resolve) => this.#process.once('exit', resolve))

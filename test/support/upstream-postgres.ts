@@ -27,10 +27,12 @@ const START_LIMIT_MS = 30_000
 
 /**
  * @param hba lines of pg_hba.conf before the superuser's own
+ * @param clientCaPem authority of client certificates, which `clientcert` in a line of `hba` then asks for
  * @param settings more of `name=value`; they win over ours
  */
 export async function startUpstreamPostgres(options: {
   tls?: TlsIdentity
+  clientCaPem?: string
   hba: readonly string[]
   settings?: readonly string[]
 }): Promise<UpstreamPostgres> {
@@ -64,6 +66,7 @@ export async function startUpstreamPostgres(options: {
     const [certificate, key] = writeTls(options.tls)
     settings.push('ssl=on', `ssl_cert_file=${certificate}`, `ssl_key_file=${key}`)
   }
+  if (options.clientCaPem) settings.push(`ssl_ca_file=${write('clients.crt', options.clientCaPem)}`)
   settings.push(...(options.settings ?? []))
   const server = spawn(
     binaries.postgres,
