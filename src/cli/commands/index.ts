@@ -1,5 +1,6 @@
 import type { Noun, Verb } from '../verb.ts'
 import { audit } from './audit/index.ts'
+import { catalog } from './catalog/index.ts'
 import { config } from './config/index.ts'
 import { credential } from './credential/index.ts'
 import { database } from './database/index.ts'
@@ -13,12 +14,14 @@ import { verb as psql } from './psql.ts'
 import { role } from './role/index.ts'
 import { servicePrincipal } from './service-principal/index.ts'
 import { sshKey } from './ssh-key/index.ts'
+import { verb as sql } from './sql.ts'
+import { verb as sync } from './sync.ts'
 import { verb as token } from './token.ts'
 import { verb as version } from './version.ts'
 import { verb as whoami } from './whoami.ts'
 
 /** Verbs that stand alone: `postern <verb>`. */
-export const verbs: readonly Verb[] = [login, logout, whoami, token, psql, version]
+export const verbs: readonly Verb[] = [login, logout, whoami, token, psql, sql, sync, version]
 
 /** Nouns in the order of the help. */
 export const nouns: readonly Noun[] = [
@@ -26,6 +29,7 @@ export const nouns: readonly Noun[] = [
   dataSource,
   sshKey,
   engine,
+  catalog,
   role,
   servicePrincipal,
   credential,

@@ -34,7 +34,7 @@ export const syncRoutes: AddRoutes = (app, deps) => {
     async (request, reply) => {
       const { name } = request.params
       const run = await startSync(deps, actorOf(request), name, request.body?.databases)
-      if (request.headers.accept !== ndjsonType) return presentSyncRun(run, name)
+      if (!(request.headers.accept ?? '').includes(ndjsonType)) return presentSyncRun(run, name)
       const gone = callerGone(request, reply)
       return sendLines(reply, presented(watchSyncRun(deps, run, gone), name), { gone })
     },
