@@ -3,12 +3,14 @@ import type { issueDatabaseCredential } from '../access/mint-credential.ts'
 import type { WorkspaceId } from '../base/ids.ts'
 import type { InstanceDependencies } from '../instances/instance-dependencies.ts'
 import type { Config } from '../config/parse-config.ts'
+import type { SqlDependencies } from '../sql/sql-dependencies.ts'
 import type { AuthorizationServerDependencies } from '../oauth/authorization-server.ts'
 
 /** What the control plane's HTTP surface needs: what the domain functions that it calls need. */
 export type HttpDependencies = Parameters<typeof issueDatabaseCredential>[0] &
   Pick<AuthorizationServerDependencies, 'store' | 'clock' | 'signingKeys' | 'masterKey'> &
-  InstanceDependencies & {
+  InstanceDependencies &
+  SqlDependencies & {
     readonly logger: FastifyBaseLogger
     /** The workspace that this node's own addresses select. */
     readonly workspaceId: WorkspaceId
