@@ -32,6 +32,8 @@ export interface GatewayDependencies extends Omit<LoginDependencies, 'strangers'
   readonly dialOptions: DialOptions
   readonly logger: Logger
   readonly findWorkspaceByDomain: FindWorkspaceByDomain
+  /** Whether what logins need was read from the store once: until then every one is refused. */
+  readonly isLoaded: () => boolean
   /** Tells the other workers about a cancel key that is not ours, by its fingerprint. */
   readonly broadcastCancel: (fingerprint: string) => Promise<void>
 }

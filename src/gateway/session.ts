@@ -50,6 +50,7 @@ export async function runSession(gateway: GatewayContext, socket: AcceptedSocket
     }
     client = asked
     gateway.sessions.requireRoom()
+    if (!gateway.isLoaded()) throw notLoaded()
     const target = resolveTarget(client, gateway.findWorkspaceByDomain)
     const outcome = await login(gateway, client.channel, client.startup, target, session)
     if (!outcome.allowed) throw outcome.refusal
@@ -60,6 +61,11 @@ export async function runSession(gateway: GatewayContext, socket: AcceptedSocket
     clearTimeout(timer)
     leave()
   }
+}
+
+/** A worker that starts while the store is away knows neither keys nor memberships (design section 5a). */
+function notLoaded(): PosternError {
+  return new PosternError('STORE_UNAVAILABLE', 'the gateway has just started and the metadata store does not answer')
 }
 
 /** An allowed login that comes to nothing leaves its trace too: a bound role that drifted must not go unnoticed. */

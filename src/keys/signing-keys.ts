@@ -56,12 +56,17 @@ export class SigningKeys {
     this.#clock = clock
   }
 
+  /** Knows no key until the first `refresh`: for a process that may have to wait for the store. */
+  static unread(store: Store, masterKey: MasterKey, clock: Clock): SigningKeys {
+    return new SigningKeys(store, masterKey, clock)
+  }
+
   /**
    * Reads and opens every key.
    * @throws PosternError SECRET_UNREADABLE when one does not open: a key that was tampered with must not go unnoticed
    */
   static async load(store: Store, masterKey: MasterKey, clock: Clock): Promise<SigningKeys> {
-    const keys = new SigningKeys(store, masterKey, clock)
+    const keys = SigningKeys.unread(store, masterKey, clock)
     await keys.refresh()
     return keys
   }

@@ -6,7 +6,7 @@ import type { DialerDependencies } from '../dialer/dial.ts'
 import { TunnelClient } from '../dialer/ssh/tunnel-client.ts'
 import { loadEngine } from '../engines/registry.ts'
 import { SigningKeys } from '../keys/signing-keys.ts'
-import { openStore, type Store } from '../store/store.ts'
+import { prepareStore, type Store } from '../store/store.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
 import { transports } from '../transport/transports.ts'
 import type { ChildBootstrap, ServingRole } from './child-messages.ts'
@@ -20,6 +20,11 @@ export interface SharedParts {
   readonly store: Store
   readonly signingKeys: SigningKeys
   readonly dialer: DialerDependencies
+  /**
+   * Reads the signing keys and follows their changes; may be repeated when it failed.
+   * @throws PosternError STORE_UNAVAILABLE | SECRET_UNREADABLE
+   */
+  load(): Promise<void>
   close(): Promise<void>
 }
 
@@ -28,45 +33,42 @@ const POOL_SIZE: Record<ServingRole, number> = { control: 10, gateway: 8 }
 const STATEMENT_LIMIT_MS = 3_000
 
 /**
- * Builds what both roles need from a bootstrap. Everything that is loaded on demand later is loaded here, because a child
- * that gave up root may no longer be able to read the code.
+ * Builds what both roles need from a bootstrap, and asks nothing of the store yet. All code that is loaded on demand later is
+ * loaded here, because a child that gave up root may no longer be able to read it.
  */
 export async function composeShared(bootstrap: ChildBootstrap, role: ServingRole): Promise<SharedParts> {
   const { config } = bootstrap
   const logger = createLogger({ level: config.logLevel, role })
   const masterKey = MasterKey.parse(bootstrap.masterKey)
-  const store = await openStore({
+  const store = prepareStore({
     url: new Secret(bootstrap.storeUrl),
     poolSize: POOL_SIZE[role],
     statementLimitMs: STATEMENT_LIMIT_MS,
     applicationName: role === 'gateway' ? `postern gateway ${bootstrap.worker}` : 'postern control',
   })
-  try {
-    const signingKeys = await SigningKeys.load(store, masterKey, systemClock)
-    const unfollow = await signingKeys.follow((error) =>
-      logger.error({ err: error }, 'signing keys were not refreshed'),
-    )
-    await loadEngine('postgres')
-    return {
-      logger,
-      clock: systemClock,
-      masterKey,
-      store,
-      signingKeys,
-      dialer: {
-        transport: transports[role === 'gateway' ? config.gatewayTransport : 'bun'],
-        addressRules: AddressRules.create(config.deniedAddresses),
-        tunnels: new TunnelClient({ transport: transports.bun, order: tunnelOrders() }),
-        tlsFileFolders: config.tlsFileDirs,
-        ambientGoogleProjects: config.ambientGoogleProjects,
-      },
-      async close() {
-        await unfollow()
-        await store.close()
-      },
-    }
-  } catch (error) {
-    await store.close()
-    throw error
+  const signingKeys = SigningKeys.unread(store, masterKey, systemClock)
+  let unfollow: (() => Promise<void>) | undefined
+  await loadEngine('postgres')
+  return {
+    logger,
+    clock: systemClock,
+    masterKey,
+    store,
+    signingKeys,
+    dialer: {
+      transport: transports[role === 'gateway' ? config.gatewayTransport : 'bun'],
+      addressRules: AddressRules.create(config.deniedAddresses),
+      tunnels: new TunnelClient({ transport: transports.bun, order: tunnelOrders() }),
+      tlsFileFolders: config.tlsFileDirs,
+      ambientGoogleProjects: config.ambientGoogleProjects,
+    },
+    async load() {
+      await signingKeys.refresh()
+      unfollow ??= await signingKeys.follow((error) => logger.error({ err: error }, 'signing keys were not refreshed'))
+    },
+    async close() {
+      await unfollow?.()
+      await store.close()
+    },
   }
 }

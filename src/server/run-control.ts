@@ -21,6 +21,7 @@ export function control(): Promise<void> {
 async function startControl(bootstrap: ChildBootstrap): Promise<RunningRole> {
   const { config } = bootstrap
   const shared = await composeShared(bootstrap, 'control')
+  await shared.load()
   const audit = new AuditWriter({ store: shared.store, deadlineMs: AUDIT_DEADLINE_MS })
   const workspace = (await listWorkspaces(shared.store.db)).find(({ name }) => name === config.workspaceName)
   if (!workspace) throw new PosternError('INTERNAL', `The workspace ${config.workspaceName} is missing.`)

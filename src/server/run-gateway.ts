@@ -8,6 +8,7 @@ import type { ChildBootstrap } from './child-messages.ts'
 import { composeShared } from './compose.ts'
 import { GatewayDomains } from './gateway-domains.ts'
 import { listenUnprivileged } from './listen-unprivileged.ts'
+import { loadWhenStoreAnswers } from './load-when-store-answers.ts'
 
 /** Cancel requests that reached a worker which does not have the session; the payload is the key's fingerprint. */
 const CANCEL_CHANNEL = 'postern_cancel'
@@ -25,7 +26,7 @@ async function startWorker(bootstrap: ChildBootstrap): Promise<RunningRole> {
   if (!tls) throw new PosternError('INTERNAL', 'The gateway was given no certificate.')
   const shared = await composeShared(bootstrap, 'gateway')
   const { store, logger } = shared
-  const domains = await GatewayDomains.load(store, (error) => {
+  const domains = new GatewayDomains(store, (error) => {
     logger.warn({ err: error }, 'gateway domains were not refreshed')
   })
   const audit = new AuditWriter({
@@ -36,9 +37,22 @@ async function startWorker(bootstrap: ChildBootstrap): Promise<RunningRole> {
     onSetAside: ({ id, action }, refusal) =>
       logger.error({ err: refusal, auditEventId: id, action }, 'the store refuses an audit record: it was set aside'),
   })
+  let worker: Gateway | undefined
+  let stopListening: (() => Promise<void>) | undefined
+  const load = async (): Promise<void> => {
+    await shared.load()
+    await domains.load()
+    stopListening ??= await store.listen(CANCEL_CHANNEL, (fingerprint) => void worker?.cancelHere(fingerprint))
+  }
+  const loading = await loadWhenStoreAnswers(load, logger, (thrown) => {
+    logger.fatal({ err: thrown }, 'could not be started')
+    // The supervisor starts another one.
+    process.exit(1)
+  })
   const start = (): Promise<Gateway> =>
     startGateway({
       ...shared,
+      isLoaded: () => loading.isDone,
       audit,
       facts: new LoginFactsReader({
         pool: store.pool,
@@ -64,16 +78,17 @@ async function startWorker(bootstrap: ChildBootstrap): Promise<RunningRole> {
         peerSocketRoot: bootstrap.socketRoot,
       },
     })
-  const worker = await listenUnprivileged(bootstrap, { host: config.gatewayHost, port: config.gatewayPort }, start)
-  const stopListening = await store.listen(CANCEL_CHANNEL, (fingerprint) => void worker.cancelHere(fingerprint))
+  const running = await listenUnprivileged(bootstrap, { host: config.gatewayHost, port: config.gatewayPort }, start)
+  worker = running
   return {
-    port: worker.port,
-    setTlsIdentity: (identity) => worker.setTlsIdentity(identity),
+    port: running.port,
+    setTlsIdentity: (identity) => running.setTlsIdentity(identity),
     async drain(timeoutMs, hurried) {
-      await worker.drain(timeoutMs, hurried)
+      loading.stop()
+      await running.drain(timeoutMs, hurried)
       // Before anything that a store which hangs could hold up: these records are of what has already happened.
       await audit.close()
-      await stopListening()
+      await stopListening?.()
       domains.close()
       await shared.close()
     },

@@ -50,6 +50,21 @@ const CLOSE_LIMIT_MS = 2_000
  * @throws PosternError STORE_UNAVAILABLE | CONFIG_INVALID
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
+  const store = prepareStore(options)
+  try {
+    await store.pool.query('select 1')
+    return store
+  } catch (cause) {
+    await store.close()
+    throw new PosternError('STORE_UNAVAILABLE', 'The metadata store does not answer.', { cause })
+  }
+}
+
+/**
+ * The store as {@link openStore} gives it, whether it answers or not: its first use shows. Files that the URL names are read here.
+ * @throws PosternError CONFIG_INVALID
+ */
+export function prepareStore(options: StoreOptions): Store {
   const connectionString = secureStoreUrl(options.url)
   const { statementLimitMs = DEFAULT_STATEMENT_LIMIT_MS } = options
   const answerLimitMs = statementLimitMs + SILENCE_MS
@@ -83,12 +98,6 @@ export async function openStore(options: StoreOptions): Promise<Store> {
         keepAlive: true,
       }),
   )
-  try {
-    await pool.query('select 1')
-  } catch (cause) {
-    await pool.end()
-    throw new PosternError('STORE_UNAVAILABLE', 'The metadata store does not answer.', { cause })
-  }
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
   let closing: Promise<void> | undefined
   return {

@@ -77,6 +77,7 @@ export async function startGatewayFixture(
     dialOptions: { ...deps.dialer, secrets: {}, timeoutMs: 5_000 },
     tls: authority.issue(['localhost']),
     findWorkspaceByDomain: (domain) => (domain === 'main.localhost' ? admin.workspaceId : undefined),
+    isLoaded: () => true,
     broadcastCancel: async (fingerprint) => void broadcasts.push(fingerprint),
     settings: {
       host: '127.0.0.1',
