@@ -4,12 +4,14 @@ import { type Clock, systemClock } from '../../src/base/clock.ts'
 import { newNumericId, type PrincipalId, type WorkspaceId } from '../../src/base/ids.ts'
 import type { Secret } from '../../src/base/secret.ts'
 import { MasterKey } from '../../src/crypto/master-key.ts'
+import type { DialerDependencies } from '../../src/dialer/dial.ts'
 import { createHttpApp, type HttpDependencies, type HttpOptions } from '../../src/http/app.ts'
 import type { HttpApp } from '../../src/http/route.ts'
 import type { Actor, WorkspaceRole } from '../../src/identity/actor.ts'
 import { bootstrapWorkspace } from '../../src/identity/bootstrap-workspace.ts'
 import { createServicePrincipal } from '../../src/identity/create-service-principal.ts'
 import { createServicePrincipalSecret } from '../../src/identity/service-principal-secrets.ts'
+import { resealStore } from '../../src/keys/reseal-store.ts'
 import { SigningKeys } from '../../src/keys/signing-keys.ts'
 import type { Store } from '../../src/store/store.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
@@ -43,7 +45,12 @@ export const testHttpOptions: HttpOptions = {
 export async function startHttpFixture(
   store: Store,
   options: Partial<HttpOptions> = {},
-  overrides: { readonly clock?: Clock; readonly name?: string; readonly hosts?: readonly string[] } = {},
+  overrides: {
+    readonly clock?: Clock
+    readonly name?: string
+    readonly hosts?: readonly string[]
+    readonly dialer?: DialerDependencies
+  } = {},
 ): Promise<HttpFixture> {
   const clock = overrides.clock ?? systemClock
   const masterKey = MasterKey.generate()
@@ -55,17 +62,28 @@ export async function startHttpFixture(
   const signingKeys = await SigningKeys.load(store, masterKey, clock)
   const audit = new AuditWriter({ store, deadlineMs: 5_000 })
   const logger = createLogger({ level: 'fatal', role: 'test' })
-  const dialer = testDialer()
+  const dialer = overrides.dialer ?? testDialer()
   const instances = {
     dialer,
     localNodeId: randomUUID(),
     gatewayPort: 5432,
     gatewayCa: () => 'PEM',
+    rotateMasterKey: () => resealStore({ store, masterKey }),
     egressAddresses: ['203.0.113.7'],
     surroundings: { inContainer: false, platform: 'linux' } as const,
   }
   const sql = testSqlParts({ store, clock, masterKey, dialer })
-  const deps: HttpDependencies = { store, clock, masterKey, signingKeys, audit, logger, workspaceId, ...instances, ...sql }
+  const deps: HttpDependencies = {
+    store,
+    clock,
+    masterKey,
+    signingKeys,
+    audit,
+    logger,
+    workspaceId,
+    ...instances,
+    ...sql,
+  }
   const app = await createHttpApp(deps, { ...testHttpOptions, ...options })
   const [row] = await store.db
     .selectFrom('user_account')
