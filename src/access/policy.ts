@@ -36,6 +36,7 @@ const POLICY = {
   'secret.delete': ['admin'],
   'key.read': ['admin'],
   'key.rotate': ['admin'],
+  'masterKey.rotate': ['admin'],
   'audit.read': ['admin', 'dba'],
   'catalog.sync': ['admin', 'dba'],
   'catalog.readAll': ['admin', 'dba'],

@@ -171,6 +171,11 @@ export const OPTIONS = {
     secret('base64 of 32 bytes', masterKeyProblem),
     'Key that seals every secret in the store. Needed with storeUrl; without either, one is made in dataDir on the first start.',
   ),
+  otherMasterKey: optional(
+    'Metadata store',
+    secret('base64 of 32 bytes', masterKeyProblem),
+    'A second key that opens sealed values and seals none, while the master key of several nodes is exchanged.',
+  ),
 
   loginTimeoutSeconds: option(
     'Logins',

@@ -79,6 +79,11 @@ export class MasterKey {
     return new Secret(this.#bytes.toString('base64'))
   }
 
+  /** The other keys that open, in the same form. */
+  exportOthers(): readonly Secret[] {
+    return [...this.#others.values()].map((bytes) => new Secret(bytes.toString('base64')))
+  }
+
   /** Encrypts a data key with AES-256-GCM. The result is {@link WRAPPED_KEY_BYTES} long. */
   wrap(dataKey: Uint8Array): Buffer {
     const nonce = randomBytes(12)

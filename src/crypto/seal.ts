@@ -58,8 +58,9 @@ export function seal(key: MasterKey, secret: Secret, context: SealContext): Buff
 export function open(key: MasterKey, sealed: Uint8Array, context: SealContext): Secret {
   const bytes = Buffer.from(sealed)
   if (bytes.length < VALUE_AT + TAG_BYTES || bytes[0] !== VERSION) throw unreadable(context, 'malformed')
-  if (!bytes.subarray(KEY_ID_AT, WRAPPED_KEY_AT).equals(key.id)) throw unreadable(context, 'wrong-key')
-  const dataKey = key.unwrap(bytes.subarray(WRAPPED_KEY_AT, NONCE_AT))
+  const keyId = bytes.subarray(KEY_ID_AT, WRAPPED_KEY_AT)
+  if (!key.knows(keyId)) throw unreadable(context, 'wrong-key')
+  const dataKey = key.unwrap(bytes.subarray(WRAPPED_KEY_AT, NONCE_AT), keyId)
   if (dataKey === undefined) throw unreadable(context, 'malformed')
   const decipher = createDecipheriv('aes-256-gcm', dataKey, bytes.subarray(NONCE_AT, VALUE_AT), {
     authTagLength: TAG_BYTES,
@@ -72,6 +73,19 @@ export function open(key: MasterKey, sealed: Uint8Array, context: SealContext): 
   } catch {
     throw unreadable(context, 'wrong-place') // the tag does not fit: AES-GCM has no other failure
   }
+}
+
+/**
+ * The same value, wrapped by the current master key instead of the other one that it knows. The value itself is not opened.
+ * @returns the bytes as they are when the current key wrapped them already; undefined when no known key did, or they are damaged
+ */
+export function rewrap(key: MasterKey, sealed: Uint8Array): Buffer | undefined {
+  const bytes = Buffer.from(sealed)
+  if (bytes.length < VALUE_AT + TAG_BYTES || bytes[0] !== VERSION) return undefined
+  const keyId = bytes.subarray(KEY_ID_AT, WRAPPED_KEY_AT)
+  if (keyId.equals(key.id)) return bytes
+  const dataKey = key.unwrap(bytes.subarray(WRAPPED_KEY_AT, NONCE_AT), keyId)
+  return dataKey && Buffer.concat([Buffer.of(VERSION), key.id, key.wrap(dataKey), bytes.subarray(NONCE_AT)])
 }
 
 /** JSON of a list of strings is injective: two contexts have the same text only if they are the same. */

@@ -55,6 +55,7 @@ const table: readonly Row[] = [
   row('GET', '/v1/auditEvents', [401, 403, 200, 200]),
   row('GET', '/v1/keys', [401, 403, 403, 200]),
   row('POST', '/v1/keys:rotate', [401, 403, 403, 200]),
+  row('POST', '/v1/masterKey:rotate', [401, 403, 403, 200]),
   row('POST', '/api/2.0/database/credentials', [401, 404, 404, 404], { instance_names: ['none'] }),
   row('POST', '/v1/instances', [401, 403, 400, 400], unreachableInstance),
   row('GET', '/v1/instances', [401, 200, 200, 200]),

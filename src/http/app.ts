@@ -33,6 +33,7 @@ import { postgresRoleRoutes } from './routes/postgres-roles.ts'
 import { probeRoutes } from './routes/probes.ts'
 import { servicePrincipalSecretRoutes } from './routes/service-principal-secrets.ts'
 import { servicePrincipalRoutes } from './routes/service-principals.ts'
+import { masterKeyRoutes } from './routes/master-key.ts'
 import { signingKeyRoutes } from './routes/signing-keys.ts'
 import { sqlRoutes } from './routes/sql.ts'
 import { sshKeyRoutes } from './routes/ssh-keys.ts'
@@ -58,6 +59,7 @@ const authenticatedRoutes: readonly AddRoutes[] = [
   postgresRoleRoutes,
   auditEventRoutes,
   signingKeyRoutes,
+  masterKeyRoutes,
   databaseCredentialRoutes,
 ]
 

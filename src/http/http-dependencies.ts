@@ -3,6 +3,7 @@ import type { issueDatabaseCredential } from '../access/mint-credential.ts'
 import type { WorkspaceId } from '../base/ids.ts'
 import type { InstanceDependencies } from '../instances/instance-dependencies.ts'
 import type { Config } from '../config/parse-config.ts'
+import type { Resealed } from '../keys/reseal-store.ts'
 import type { SqlDependencies } from '../sql/sql-dependencies.ts'
 import type { AuthorizationServerDependencies } from '../oauth/authorization-server.ts'
 
@@ -18,6 +19,8 @@ export type HttpDependencies = Parameters<typeof issueDatabaseCredential>[0] &
     readonly gatewayPort: number
     /** PEM of what clients of the gateway trust; asked for at each use, since it may be replaced. */
     readonly gatewayCa: () => string
+    /** Exchanges the master key of the deployment. */
+    readonly rotateMasterKey: () => Promise<Resealed>
   }
 
 /** The options that shape it. */

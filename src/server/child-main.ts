@@ -1,7 +1,7 @@
 import { asPosternError, PosternError } from '../base/errors.ts'
 import { createLogger } from '../telemetry/logger.ts'
 import type { TlsIdentity } from '../transport/byte-socket.ts'
-import type { CommonBootstrap, MessageFromChild, MessageToChild } from './child-messages.ts'
+import type { CommonBootstrap, MasterKeysMessage, MessageFromChild, MessageToChild } from './child-messages.ts'
 
 /** A role that accepts connections. */
 export interface RunningRole {
@@ -13,6 +13,8 @@ export interface RunningRole {
   drain(timeoutMs: number, hurried: AbortSignal): Promise<void>
   setTlsIdentity?(identity: TlsIdentity): void
   setGatewayCa?(pem: string): void
+  /** Absent where there are no secrets to open. */
+  setMasterKeys?(keys: Pick<MasterKeysMessage, 'current' | 'others'>): void
   /** What else the supervisor says. */
   receive?(message: MessageToChild): void
 }
@@ -55,6 +57,9 @@ export async function runChild<Bootstrap extends CommonBootstrap>(
     else if (message.type === 'tls') {
       if (message.identity !== undefined) role?.setTlsIdentity?.(message.identity)
       role?.setGatewayCa?.(message.gatewayCaPem)
+    } else if (message.type === 'master-keys') {
+      role?.setMasterKeys?.(message)
+      send({ type: 'master-keys-known', id: message.id })
     } else role?.receive?.(message)
   })
   // A signal meant for the whole group; the supervisor decides when its children end, and tells them.

@@ -9,7 +9,7 @@ export type ChildRole = ServingRole | 'tunnels'
 export type ServingRole = 'control' | 'gateway'
 
 /** The options as they go to a child: what is secret travels beside them, and ports are decided. */
-export type ChildConfig = Omit<Config, 'storeUrl' | 'masterKey' | 'readyFile'>
+export type ChildConfig = Omit<Config, 'storeUrl' | 'masterKey' | 'otherMasterKey' | 'readyFile'>
 
 /** The unprivileged user that a child of a root supervisor becomes. */
 export interface ChildUser {
@@ -37,6 +37,8 @@ export interface TunnelsBootstrap extends CommonBootstrap {
 export interface ChildBootstrap extends CommonBootstrap {
   readonly storeUrl: string
   readonly masterKey: string
+  /** Keys that open what was sealed before an exchange. */
+  readonly otherMasterKeys: readonly string[]
   readonly nodeId: string
   /** Folder below which this node's Unix sockets are. */
   readonly socketRoot: string
@@ -63,17 +65,44 @@ export interface TunnelAnswerMessage {
   readonly ticket: TunnelTicket | undefined
 }
 
+/** The keys from now on; a child that has them says so. */
+export interface MasterKeysMessage {
+  readonly type: 'master-keys'
+  readonly id: number
+  readonly current: string
+  readonly others: readonly string[]
+}
+
+/** Asks the supervisor to exchange the master key. */
+export interface RotateMasterKeyMessage {
+  readonly type: 'rotate-master-key'
+  readonly id: number
+}
+
+export interface MasterKeyRotatedMessage {
+  readonly type: 'master-key-rotated'
+  readonly id: number
+  readonly outcome:
+    | { readonly resealed: number; readonly unreadable: number }
+    | { readonly code: ErrorCode; readonly message: string; readonly hint?: string | undefined }
+}
+
 export type MessageToChild =
   | ChildBootstrap
   | TunnelsBootstrap
   | TunnelOrderMessage
   | TunnelAnswerMessage
+  | MasterKeysMessage
+  | MasterKeyRotatedMessage
   | { readonly type: 'drain'; readonly timeoutMs: number }
   | { readonly type: 'tls'; readonly identity: TlsIdentity | undefined; readonly gatewayCaPem: string }
 
 export type MessageFromChild =
   | TunnelOrderMessage
   | TunnelAnswerMessage
+  | RotateMasterKeyMessage
+  /** It seals and opens with the keys of the message of this id. */
+  | { readonly type: 'master-keys-known'; readonly id: number }
   /** Its code is loaded and it waits for the bootstrap. */
   | { readonly type: 'loaded' }
   | { readonly type: 'ready'; readonly port: number }

@@ -1,7 +1,10 @@
 import { chmodSync, lchownSync, mkdirSync } from 'node:fs'
-import { PosternError } from '../base/errors.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { asPosternError, PosternError } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
 import type { Config } from '../config/parse-config.ts'
+import type { MasterKey } from '../crypto/master-key.ts'
+import type { Resealed } from '../keys/reseal-store.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { ChildBootstrap, ChildConfig, MessageFromChild, ServingRole } from './child-messages.ts'
 import type { DataFolder } from './data-folder.ts'
@@ -14,7 +17,8 @@ import { TunnelProcess } from './tunnel-process.ts'
 /** What children get to know once the store is open. */
 export interface ChildSecrets {
   readonly storeUrl: Secret
-  readonly masterKey: Secret
+  /** Read at every start of a child: while it is exchanged there are several. */
+  readonly masterKey: MasterKey
   /** Read at every start of a child. */
   readonly tls: () => PresentedIdentity
 }
@@ -34,6 +38,7 @@ interface Ports {
 }
 
 const PORT_ATTEMPTS = 3
+const KEYS_LIMIT_MS = 10_000
 
 /** The processes that serve requests and sessions: the control plane and the workers of the gateway. */
 export class Children {
@@ -44,6 +49,10 @@ export class Children {
   readonly #control: Promise<number>
   readonly #workers: Promise<number[]>
   readonly #tunnels: TunnelProcess
+  readonly #keyAnswers = new Map<number, Set<SupervisedChild>>()
+  #lastKeysId = 0
+  #rotation: () => Promise<Resealed> = () =>
+    Promise.reject(new PosternError('INTERNAL', 'The master key cannot be exchanged before the start is complete.'))
 
   private constructor(options: ChildrenOptions, ports: Ports) {
     this.#options = options
@@ -77,6 +86,33 @@ export class Children {
     this.#secrets.resolve(secrets)
     const [http, [gateway]] = await Promise.all([this.#control, this.#workers])
     return { http, gateway: gateway! }
+  }
+
+  /**
+   * Hands the keys to every child and waits until each has them: only then may something be sealed that the others could not
+   * open before. A child that starts meanwhile gets them with its bootstrap.
+   * @throws PosternError INTERNAL when one of them does not answer; nothing is lost, and the exchange may be tried again
+   */
+  async shareMasterKeys(masterKey: MasterKey): Promise<void> {
+    const id = ++this.#lastKeysId
+    const waiting = new Set([...this.#all].filter((child) => child.isReady))
+    this.#keyAnswers.set(id, waiting)
+    const current = masterKey.export().reveal()
+    const others = masterKey.exportOthers().map((key) => key.reveal())
+    for (const child of this.#all) child.send({ type: 'master-keys', id, current, others })
+    const deadline = Date.now() + KEYS_LIMIT_MS
+    // One that ended meanwhile starts with the keys as they are now.
+    while ([...waiting].some((child) => child.isReady)) {
+      if (Date.now() > deadline)
+        throw new PosternError('INTERNAL', 'A process did not take the new master key in time.')
+      await sleep(20)
+    }
+    this.#keyAnswers.delete(id)
+  }
+
+  /** What a request to exchange the master key starts. */
+  onRotateMasterKey(rotation: () => Promise<Resealed>): void {
+    this.#rotation = rotation
   }
 
   presentCertificate({ identity, trustedPem }: PresentedIdentity): void {
@@ -141,9 +177,15 @@ export class Children {
   }
 
   async #receive(child: SupervisedChild, message: MessageFromChild): Promise<void> {
-    if (message.type !== 'tunnel-order') return
-    const { id, order } = message
-    child.send({ type: 'tunnel-answer', id, ticket: await this.#tunnels.order(order) })
+    if (message.type === 'tunnel-order') {
+      const { id, order } = message
+      child.send({ type: 'tunnel-answer', id, ticket: await this.#tunnels.order(order) })
+    } else if (message.type === 'master-keys-known') {
+      this.#keyAnswers.get(message.id)?.delete(child)
+    } else if (message.type === 'rotate-master-key') {
+      const outcome = await this.#rotation().then(identity, failureFields)
+      child.send({ type: 'master-key-rotated', id: message.id, outcome })
+    }
   }
 
   async #bootstrap(role: ServingRole, worker: number): Promise<ChildBootstrap> {
@@ -153,7 +195,8 @@ export class Children {
       type: 'bootstrap',
       config: childConfig(config, this.#ports),
       storeUrl: storeUrl.reveal(),
-      masterKey: masterKey.reveal(),
+      masterKey: masterKey.export().reveal(),
+      otherMasterKeys: masterKey.exportOthers().map((key) => key.reveal()),
       nodeId: folder.nodeId,
       socketRoot,
       worker,
@@ -175,8 +218,23 @@ export class Children {
 }
 
 function childConfig(config: Config, ports: Ports): ChildConfig {
-  const { storeUrl: _storeUrl, masterKey: _masterKey, readyFile: _readyFile, ...rest } = config
+  const {
+    storeUrl: _storeUrl,
+    masterKey: _masterKey,
+    otherMasterKey: _otherMasterKey,
+    readyFile: _readyFile,
+    ...rest
+  } = config
   return { ...rest, httpPort: ports.http, gatewayPort: ports.gateway }
+}
+
+function identity<T>(value: T): T {
+  return value
+}
+
+function failureFields(thrown: unknown) {
+  const { code, message, hint } = asPosternError(thrown)
+  return { code, message, hint }
 }
 
 function isPortInUse(error: unknown): boolean {

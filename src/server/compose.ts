@@ -9,7 +9,7 @@ import { SigningKeys } from '../keys/signing-keys.ts'
 import { prepareStore, type Store } from '../store/store.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
 import { transports } from '../transport/transports.ts'
-import type { ChildBootstrap, ServingRole } from './child-messages.ts'
+import type { ChildBootstrap, MasterKeysMessage, ServingRole } from './child-messages.ts'
 import { tunnelOrders } from './tunnel-orders.ts'
 
 /** What the control plane and the gateway are both made of. */
@@ -25,6 +25,7 @@ export interface SharedParts {
    * @throws PosternError STORE_UNAVAILABLE | SECRET_UNREADABLE
    */
   load(): Promise<void>
+  setMasterKeys(keys: Pick<MasterKeysMessage, 'current' | 'others'>): void
   close(): Promise<void>
 }
 
@@ -40,6 +41,7 @@ export async function composeShared(bootstrap: ChildBootstrap, role: ServingRole
   const { config } = bootstrap
   const logger = createLogger({ level: config.logLevel, role })
   const masterKey = MasterKey.parse(bootstrap.masterKey)
+  for (const other of bootstrap.otherMasterKeys) masterKey.alsoOpen(MasterKey.parse(other))
   const store = prepareStore({
     url: new Secret(bootstrap.storeUrl),
     poolSize: POOL_SIZE[role],
@@ -65,6 +67,12 @@ export async function composeShared(bootstrap: ChildBootstrap, role: ServingRole
     async load() {
       await signingKeys.refresh()
       unfollow ??= await signingKeys.follow((error) => logger.error({ err: error }, 'signing keys were not refreshed'))
+    },
+    setMasterKeys({ current, others }) {
+      // What the last key sealed opens until it is said that nothing is left of it.
+      masterKey.exchangeFor(MasterKey.parse(current))
+      if (others.length === 0) masterKey.forgetOthers()
+      for (const other of others) masterKey.alsoOpen(MasterKey.parse(other))
     },
     async close() {
       await unfollow?.()

@@ -21,6 +21,8 @@ export interface DataFolder {
   readonly nodeId: string
   readonly lockFile: string
   readonly masterKeyFile: string
+  /** There while the master key is exchanged: the one that takes over. */
+  readonly nextMasterKeyFile: string
   readonly adminPasswordFile: string
   readonly caFile: string
   /** Home of the metadata cluster. */
@@ -89,6 +91,7 @@ export function dataFolderOf(path: string, nodeId: string): DataFolder {
     nodeId,
     lockFile: join(path, 'lock'),
     masterKeyFile: join(path, 'master.key'),
+    nextMasterKeyFile: join(path, 'master.key.next'),
     adminPasswordFile: join(path, 'admin-password'),
     caFile: join(path, 'ca.pem'),
     metadata: join(path, 'metadata'),

@@ -8,6 +8,7 @@ import { type RunningRole, runChild } from './child-main.ts'
 import type { ChildBootstrap } from './child-messages.ts'
 import { composeShared } from './compose.ts'
 import { composeSql } from './compose-sql.ts'
+import { masterKeyRotation } from './master-key-rotation.ts'
 import { listenUnprivileged } from './listen-unprivileged.ts'
 
 /** A request waits for its audit record; the store's own limit on statements is longer. */
@@ -33,6 +34,7 @@ async function startControl(bootstrap: ChildBootstrap): Promise<RunningRole> {
       ...sql.deps,
       audit,
       gatewayCa: () => gatewayCaPem,
+      rotateMasterKey: masterKeyRotation(),
       workspaceId: workspace.id,
       localNodeId: bootstrap.nodeId,
       gatewayPort: config.gatewayPort,
@@ -47,6 +49,7 @@ async function startControl(bootstrap: ChildBootstrap): Promise<RunningRole> {
   await sql.start()
   return {
     port: (app.server.address() as AddressInfo).port,
+    setMasterKeys: shared.setMasterKeys,
     setGatewayCa(pem) {
       gatewayCaPem = pem
     },

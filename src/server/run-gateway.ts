@@ -82,6 +82,7 @@ async function startWorker(bootstrap: ChildBootstrap): Promise<RunningRole> {
   worker = running
   return {
     port: running.port,
+    setMasterKeys: shared.setMasterKeys,
     setTlsIdentity: (identity) => running.setTlsIdentity(identity),
     async drain(timeoutMs, hurried) {
       loading.stop()

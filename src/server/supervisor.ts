@@ -20,6 +20,7 @@ import { lockDataFolder } from './data-folder-lock.ts'
 import { GatewayIdentity } from './gateway-identity.ts'
 import { ManagedInstances } from './managed/managed-instances.ts'
 import { startMetadataStore } from './metadata-store.ts'
+import { MasterKeyExchange } from './master-key-exchange.ts'
 import { obtainMasterKey } from './obtain-master-key.ts'
 import { clearReadyFile, type ReadyFacts, readyFacts } from './ready-file.ts'
 import { type SystemUsers, systemUsers } from './system-users.ts'
@@ -118,16 +119,19 @@ async function startParts(node: Node, children: Children): Promise<ReadyFacts> {
   const store = await openStore({ url: storeUrl, poolSize: 4, applicationName: 'postern supervisor' })
   closers.add('store', 2 * LIMIT_MS, () => store.close())
   await migrate(store)
-  const masterKey = await obtainMasterKey(store, config.masterKey, folder.masterKeyFile)
+  const masterKey = await obtainMasterKey(store, config, folder)
   await bootstrapFirstWorkspace(node, store, masterKey)
   const identity = await GatewayIdentity.load({ store, masterKey, config, caFile: folder.caFile })
   closers.add('certificate', LIMIT_MS, () => identity.close())
   const managed = managedInstances(node, store, masterKey)
   closers.add('managed instances', SERVER_LIMIT_MS, () => managed.close())
   const [ports] = await Promise.all([
-    children.ready({ storeUrl, masterKey: masterKey.export(), tls: () => identity.current }),
+    children.ready({ storeUrl, masterKey, tls: () => identity.current }),
     managed.start(MANAGED_PATIENCE_MS),
   ])
+  const exchange = new MasterKeyExchange({ store, masterKey, config, folder, children, logger })
+  children.onRotateMasterKey(() => exchange.run())
+  exchange.resume()
   identity.follow(
     (presented) => children.presentCertificate(presented),
     (error) => logger.error({ err: error }, 'the certificate of the gateway was not refreshed'),

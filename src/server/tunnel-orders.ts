@@ -24,7 +24,7 @@ export function tunnelOrders(): (order: TunnelOrder) => Promise<TunnelTicket> {
     if (message.type === 'tunnel-answer') settle(message.id, message.ticket)
   })
   process.on('disconnect', () => {
-    for (const id of [...waiting.keys()]) settle(id, undefined)
+    for (const id of waiting.keys()) settle(id, undefined)
   })
   return async (order) => {
     const ticket = await new Promise<TunnelTicket | undefined>((resolve) => {
