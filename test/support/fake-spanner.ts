@@ -1,8 +1,9 @@
-import { createPublicKey, generateKeyPairSync, randomUUID, verify } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync, randomUUID } from 'node:crypto'
 import { createServer, type Server } from 'node:https'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { isGoodAssertion } from './google-assertion.ts'
 import { localhostCertificate } from './localhost-certificate.ts'
 
 /** What the fake does instead of what Spanner would, until it is changed. */
@@ -71,38 +72,24 @@ export async function startFakeSpanner(statements: Readonly<Record<string, Spann
   const calls: string[] = []
   let tokenUri = ''
 
+  const expected = () => ({
+    publicKey: createPublicKey(keys.privateKey),
+    keyId: 'key-1',
+    email: EMAIL,
+    scope: SCOPES.join(' '),
+    audience: tokenUri,
+  })
+
   const giveToken = (form: URLSearchParams): unknown => {
     if (form.get('grant_type') !== 'urn:ietf:params:oauth:grant-type:jwt-bearer') {
       return { error: 'unsupported_grant_type' }
     }
-    if (mood.isKeyDeleted || !isGoodAssertion(form.get('assertion') ?? '')) {
+    if (mood.isKeyDeleted || !isGoodAssertion(form.get('assertion') ?? '', expected())) {
       return { error: 'invalid_grant', error_description: 'Invalid JWT Signature.' }
     }
     const access_token = `ya29.${randomUUID()}`
     accessTokens.add(access_token)
     return { access_token, expires_in: 3599, token_type: 'Bearer' }
-  }
-
-  const isGoodAssertion = (jwt: string): boolean => {
-    const [header = '', payload = '', signature = '', ...more] = jwt.split('.')
-    const read = (part: string) => JSON.parse(Buffer.from(part, 'base64url').toString()) as Record<string, unknown>
-    const { alg, kid } = read(header)
-    const { iss, scope, aud, iat, exp, ...others } = read(payload)
-    const key = createPublicKey(keys.privateKey)
-    const now = Date.now() / 1000
-    return (
-      more.length === 0 &&
-      alg === 'RS256' &&
-      kid === 'key-1' &&
-      verify('sha256', Buffer.from(`${header}.${payload}`), key, Buffer.from(signature, 'base64url')) &&
-      iss === EMAIL &&
-      scope === SCOPES.join(' ') &&
-      aud === tokenUri &&
-      Math.abs(Number(iat) - now) < 300 &&
-      Number(exp) > now &&
-      Number(exp) - Number(iat) <= 3600 &&
-      Object.keys(others).length === 0
-    )
   }
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {

@@ -5,8 +5,8 @@ import type { OpenOptions, SessionPurpose } from '../engine.ts'
 import type { QueryEvent, QueryOptions } from '../query-events.ts'
 import { statementTimedOut } from '../statement-error.ts'
 import { isRecord } from '../read-body.ts'
-import { serviceAccountTokens, type AccessTokenSource, type TokenEndpoint } from './access-token.ts'
-import { ambientTokens } from './ambient-token.ts'
+import { serviceAccountTokens, type AccessTokenSource, type TokenEndpoint } from '../../secrets/google/access-token.ts'
+import { ambientTokens } from '../../secrets/google/ambient-token.ts'
 import { commandOf, scanSpannerStatements, statementKind, type SpannerDialect } from './classify.ts'
 import { NOT_FOUND, spannerFailure } from './errors.ts'
 import { isEmulatorRoute, spannerInstance, spannerRestRoute, type SpannerInstance } from './options.ts'
@@ -14,6 +14,8 @@ import { SpannerRestClient } from './rest-client.ts'
 import { runReadOnly, runChange, type SpannerStatement } from './run-query.ts'
 import { runSchemaChange } from './run-schema-change.ts'
 
+/** As little as Spanner asks for: data, and databases with their schemas. */
+const SPANNER_SCOPES = ['https://www.googleapis.com/auth/spanner.data', 'https://www.googleapis.com/auth/spanner.admin']
 const DATABASES_AT_A_TIME = 200
 const CALL_TIMEOUT_MS = 30_000
 
@@ -60,7 +62,8 @@ function tokenSource(
   endpoints: readonly TokenEndpoint[],
 ): AccessTokenSource | undefined {
   if (isEmulatorRoute(route)) return undefined
-  if (route.loginMethod === 'ambient') return ambientTokens(spannerInstance(route).projectId, options.dialer)
+  if (route.loginMethod === 'ambient')
+    return ambientTokens(spannerInstance(route).projectId, SPANNER_SCOPES, options.dialer)
   const { serviceAccount } = options.secrets
   if (serviceAccount === undefined) {
     throw new PosternError(
@@ -71,7 +74,7 @@ function tokenSource(
       },
     )
   }
-  return serviceAccountTokens(serviceAccount, endpoints)
+  return serviceAccountTokens(serviceAccount, SPANNER_SCOPES, endpoints)
 }
 
 /** Calls on one instance, and at most one session in each of the databases that were worked in. Always close it. */

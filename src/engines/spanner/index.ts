@@ -1,11 +1,11 @@
 import type { DataSourceRoute } from '../../dialer/data-source-route.ts'
 import type { DataSourceSecrets } from '../../dialer/data-source-secrets.ts'
 import type { Engine, EngineSession, OpenOptions } from '../engine.ts'
-import { GOOGLE_TOKEN_ENDPOINTS, type TokenEndpoint } from './access-token.ts'
+import { GOOGLE_TOKEN_ENDPOINTS, type TokenEndpoint } from '../../secrets/google/access-token.ts'
 import { openSpannerDriver, type SpannerDriver } from './driver.ts'
 import { checkSpannerPrivileges, describeSpanner, namingMissingRole, spannerGrants } from './introspect.ts'
 import { checkSpannerRoute, isEmulatorRoute, spannerInstance } from './options.ts'
-import { readServiceAccountKey } from './service-account.ts'
+import { readServiceAccountKey } from '../../secrets/google/service-account.ts'
 
 /** Google Cloud Spanner by its REST API. */
 export const spannerEngine: Engine = createSpannerEngine(GOOGLE_TOKEN_ENDPOINTS)

@@ -1,7 +1,7 @@
 import { PosternError } from '../../base/errors.ts'
 import type { GuardedHttp } from '../../dialer/open-http.ts'
 import { parseJsonObject, readBody } from '../read-body.ts'
-import type { AccessTokenSource, TokenRequest } from './access-token.ts'
+import type { AccessTokenSource, TokenRequest } from '../../secrets/google/access-token.ts'
 import { readStatus, spannerFailure, type GoogleStatus } from './errors.ts'
 import { readJsonStream } from './json-stream.ts'
 

@@ -3,8 +3,7 @@ import { Secret } from '../../base/secret.ts'
 import { PLAIN_ROUTE, type DataSourceRoute } from '../../dialer/data-source-route.ts'
 import type { DialerDependencies } from '../../dialer/dial-options.ts'
 import { openHttp } from '../../dialer/open-http.ts'
-import { readBody } from '../read-body.ts'
-import { keepToken, SPANNER_SCOPES, type AccessTokenSource, type TokenRequest } from './access-token.ts'
+import { keepToken, type AccessTokenSource, type TokenRequest } from './access-token.ts'
 
 const MAX_ANSWER_BYTES = 256 * 1024
 /** A token of the machine is asked for again this often; the library keeps its own for as long as it lives. */
@@ -21,7 +20,11 @@ const TOKEN_HOST = /^(?:[a-z0-9-]+\.)*googleapis\.com$|^accounts\.google\.com$/
  *
  * @throws PosternError INVALID_ARGUMENT for a project that the operator did not list
  */
-export function ambientTokens(projectId: string, dialer: DialerDependencies): AccessTokenSource {
+export function ambientTokens(
+  projectId: string,
+  scopes: readonly string[],
+  dialer: Pick<DialerDependencies, 'ambientGoogleProjects'>,
+): AccessTokenSource {
   if (dialer.ambientGoogleProjects?.includes(projectId) !== true) {
     throw new PosternError(
       'INVALID_ARGUMENT',
@@ -35,7 +38,7 @@ export function ambientTokens(projectId: string, dialer: DialerDependencies): Ac
   return keepToken(async (request) => {
     const { GoogleAuth } = await import('google-auth-library')
     const auth = new GoogleAuth({
-      scopes: SPANNER_SCOPES,
+      scopes: [...scopes],
       clientOptions: { transporterOptions: { fetchImplementation: guardedFetch(request) } },
     })
     return { token: await askFor(() => auth.getAccessToken()), expiresAt: new Date(Date.now() + KEEP_MS) }
@@ -82,8 +85,9 @@ function guardedFetch(request: TokenRequest): typeof fetch {
         signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(request.signal ? [request.signal] : [])]),
         maxResponseBytes: MAX_ANSWER_BYTES,
       })
-      const body = await readBody(answer.body, MAX_ANSWER_BYTES)
-      return new Response(body, { status: answer.status, headers: answer.headers })
+      const chunks: Uint8Array[] = []
+      for await (const chunk of answer.body) chunks.push(chunk)
+      return new Response(Buffer.concat(chunks), { status: answer.status, headers: answer.headers })
     } finally {
       await http.close()
     }

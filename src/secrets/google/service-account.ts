@@ -1,7 +1,7 @@
 import { createPrivateKey, sign, type KeyObject } from 'node:crypto'
 import { PosternError } from '../../base/errors.ts'
 import type { Secret } from '../../base/secret.ts'
-import { parseJsonObject } from '../read-body.ts'
+import { parseObjectOrEmpty } from '../secret-json.ts'
 
 /** What we need of the JSON key that Google's console gives out for a service account. */
 export interface ServiceAccountKey {
@@ -19,8 +19,8 @@ const ASSERTION_LIFE_SECONDS = 3600
  * @throws PosternError INVALID_ARGUMENT saying what is wrong with it, and nothing of what it holds
  */
 export function readServiceAccountKey(json: Secret): ServiceAccountKey {
-  const fields = parseJsonObject(json.reveal())
-  if (fields === undefined) throw invalid('is not JSON: upload the file that Google gave out, as it is')
+  const fields = parseObjectOrEmpty(Buffer.from(json.reveal()))
+  if (Object.keys(fields).length === 0) throw invalid('is not JSON: upload the file that Google gave out, as it is')
   if (fields['type'] !== 'service_account') throw invalid('is not the key of a service account (type service_account)')
   const { client_email, token_uri, private_key_id, private_key, universe_domain } = fields
   if (typeof client_email !== 'string' || typeof token_uri !== 'string' || typeof private_key !== 'string') {

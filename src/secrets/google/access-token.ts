@@ -3,14 +3,8 @@ import { Secret } from '../../base/secret.ts'
 import { PLAIN_ROUTE, type DataSourceRoute } from '../../dialer/data-source-route.ts'
 import type { DialerDependencies } from '../../dialer/dial.ts'
 import { openHttp } from '../../dialer/open-http.ts'
-import { parseJsonObject, readBody } from '../read-body.ts'
+import { parseObjectOrEmpty } from '../secret-json.ts'
 import { readServiceAccountKey, signAssertion, type ServiceAccountKey } from './service-account.ts'
-
-/** As little as Spanner asks for: data, and databases with their schemas. */
-export const SPANNER_SCOPES = [
-  'https://www.googleapis.com/auth/spanner.data',
-  'https://www.googleapis.com/auth/spanner.admin',
-]
 
 /** Where an assertion may be sent. A key that names another place would make Postern call it (and show it an assertion). */
 export interface TokenEndpoint {
@@ -61,7 +55,11 @@ export function keepToken(fetchToken: (request: TokenRequest) => Promise<AccessT
  * @throws PosternError INVALID_ARGUMENT for a key that cannot be used here or names another token endpoint; the source that
  *   comes back throws UPSTREAM_*
  */
-export function serviceAccountTokens(json: Secret, endpoints: readonly TokenEndpoint[]): AccessTokenSource {
+export function serviceAccountTokens(
+  json: Secret,
+  scopes: readonly string[],
+  endpoints: readonly TokenEndpoint[] = GOOGLE_TOKEN_ENDPOINTS,
+): AccessTokenSource {
   const key = readServiceAccountKey(json)
   const endpoint = endpoints.find(({ uri }) => uri === key.tokenUri)
   if (endpoint === undefined) {
@@ -71,16 +69,17 @@ export function serviceAccountTokens(json: Secret, endpoints: readonly TokenEndp
       { detail: { field: 'serviceAccount', tokenUri: key.tokenUri } },
     )
   }
-  return keepToken((request) => fetchToken(key, endpoint, request))
+  return keepToken((request) => fetchToken(key, scopes, endpoint, request))
 }
 
 async function fetchToken(
   key: ServiceAccountKey,
+  scopes: readonly string[],
   endpoint: TokenEndpoint,
   request: TokenRequest,
 ): Promise<AccessToken> {
   const askedAt = new Date()
-  const assertion = signAssertion(key, SPANNER_SCOPES, askedAt)
+  const assertion = signAssertion(key, scopes, askedAt)
   const http = await openHttp(tokenRoute(endpoint), { ...request.dialer, secrets: {}, timeoutMs: request.timeoutMs })
   try {
     const answer = await http.request({
@@ -91,7 +90,9 @@ async function fetchToken(
       signal: AbortSignal.any([AbortSignal.timeout(request.timeoutMs), ...(request.signal ? [request.signal] : [])]),
       maxResponseBytes: MAX_ANSWER_BYTES,
     })
-    const fields = parseJsonObject(await readBody(answer.body, MAX_ANSWER_BYTES))
+    const chunks: Uint8Array[] = []
+    for await (const chunk of answer.body) chunks.push(chunk)
+    const fields = parseObjectOrEmpty(Buffer.concat(chunks))
     return readToken(answer.status, fields, askedAt, key)
   } finally {
     await http.close()
@@ -100,11 +101,11 @@ async function fetchToken(
 
 function readToken(
   status: number,
-  fields: Readonly<Record<string, unknown>> | undefined,
+  fields: Readonly<Record<string, unknown>>,
   askedAt: Date,
   key: ServiceAccountKey,
 ): AccessToken {
-  const { access_token, expires_in, error } = fields ?? {}
+  const { access_token, expires_in, error } = fields
   if (status === 200 && typeof access_token === 'string' && typeof expires_in === 'number') {
     return { token: new Secret(access_token), expiresAt: new Date(askedAt.getTime() + expires_in * 1000) }
   }

@@ -1,0 +1,29 @@
+import type { SetupGuide, SetupGuideKind, SetupGuideQuery } from '../../contract/setup-guides.ts'
+import { awsRdsIamGuide } from './aws-rds-iam.ts'
+import { azureEntraGuide } from './azure-entra.ts'
+import { googleCloudSqlIamGuide } from './google-cloud-sql-iam.ts'
+import {
+  awsSecretsManagerGuide,
+  azureKeyVaultGuide,
+  endpointGuide,
+  gcpSecretManagerGuide,
+  vaultDatabaseGuide,
+  vaultKvGuide,
+} from './secret-managers.ts'
+
+const GUIDES: Readonly<Record<SetupGuideKind, (names: SetupGuideQuery) => SetupGuide>> = {
+  aws_rds_iam: awsRdsIamGuide,
+  google_cloud_sql_iam: googleCloudSqlIamGuide,
+  azure_entra: azureEntraGuide,
+  vault_kv: vaultKvGuide,
+  vault_database: vaultDatabaseGuide,
+  aws_secrets_manager: awsSecretsManagerGuide,
+  gcp_secret_manager: gcpSecretManagerGuide,
+  azure_key_vault: azureKeyVaultGuide,
+  endpoint: endpointGuide,
+}
+
+/** What to do outside of Postern, step by step, with the names of one data source filled in where they are known. */
+export function setupGuide(kind: SetupGuideKind, names: SetupGuideQuery): SetupGuide {
+  return GUIDES[kind](names)
+}
