@@ -2,8 +2,9 @@
  * The seam between Postern and the runtime's sockets: an open, ordered byte stream with explicit back-pressure.
  *
  * The rules that matter on the hot path: `write` takes what the kernel takes and never buffers, so the caller keeps the rest
- * and waits for `onDrain`; chunks handed to `onData` belong to the runtime and are only valid during the call; handlers are
- * synchronous; `pause` stops `onData` (and, on some runtimes, hides the peer's close until `resume`).
+ * and waits for `onDrain`; chunks handed to `onData` belong to the runtime and are only valid during the call (afterwards
+ * they may be empty); handlers are synchronous; `pause` stops `onData` (and, on some runtimes, hides the peer's close until
+ * `resume`).
  */
 export interface ByteSocket {
   readonly remoteAddress: string
