@@ -6,6 +6,7 @@ import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import type { SshHop } from '../../src/dialer/data-source-route.ts'
 import { descendants } from './processes.ts'
+import { requireTool } from './requirements.ts'
 
 interface SshdOptions {
   /** Lines of sshd_config that come first, and so win. */
@@ -122,7 +123,7 @@ export class SshdServer {
       await ended
     }
     rmSync(this.#folder, { recursive: true, force: true })
-    if (sshdTakesPasswords) execFileSync('userdel', ['--force', this.username], { stdio: 'ignore' })
+    if (sshdTakesPasswords) execFileSync('/usr/sbin/userdel', ['--force', this.username], { stdio: 'ignore' })
   }
 
   /** Direct children of the server, which have children of the user's in turn. */
@@ -144,8 +145,8 @@ export class SshdServer {
 
 /** Makes a key as ssh-keygen does. */
 export function makeKey(file: string, type: string, passphrase = ''): { text: string; fingerprint: string } {
-  execFileSync('ssh-keygen', ['-q', '-t', type, '-N', passphrase, '-C', 'test', '-f', file])
-  const [, fingerprint] = execFileSync('ssh-keygen', ['-l', '-f', `${file}.pub`])
+  execFileSync(requireTool('ssh-keygen'), ['-q', '-t', type, '-N', passphrase, '-C', 'test', '-f', file])
+  const [, fingerprint] = execFileSync(requireTool('ssh-keygen'), ['-l', '-f', `${file}.pub`])
     .toString()
     .split(' ')
   return { text: readFileSync(file, 'utf8'), fingerprint: fingerprint! }
@@ -176,8 +177,8 @@ function configuration(folder: string, port: number, settings: readonly string[]
 function addUser(): { name: string; password: string } {
   const name = `ptest${randomBytes(5).toString('hex')}`
   const password = randomBytes(12).toString('base64url')
-  const hash = execFileSync('openssl', ['passwd', '-6', '-stdin'], { input: password }).toString().trim()
-  execFileSync('useradd', ['--no-create-home', '--shell', '/usr/sbin/nologin', '--password', hash, name])
+  const hash = execFileSync(requireTool('openssl'), ['passwd', '-6', '-stdin'], { input: password }).toString().trim()
+  execFileSync('/usr/sbin/useradd', ['--no-create-home', '--shell', '/usr/sbin/nologin', '--password', hash, name])
   return { name, password }
 }
 

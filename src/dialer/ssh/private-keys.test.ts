@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
-import { describeWith } from '../../../test/support/requirements.ts'
+import { describeWith, requireTool } from '../../../test/support/requirements.ts'
 import { Secret } from '../../base/secret.ts'
 import { describePrivateKey } from './describe-private-key.ts'
 import { generateSshKeyPair } from './generate-key-pair.ts'
@@ -16,7 +16,7 @@ let made = 0
 /** A key as ssh-keygen makes it; its public half without the comment. */
 function keyOf(...options: string[]): { key: Secret; text: string; publicKey: string } {
   const file = join(folder, `key${made++}`)
-  execFileSync('ssh-keygen', ['-q', '-f', file, '-C', 'someone', ...options])
+  execFileSync(requireTool('ssh-keygen'), ['-q', '-f', file, '-C', 'someone', ...options])
   const text = readFileSync(file, 'utf8')
   return { key: new Secret(text), text, publicKey: withoutComment(readFileSync(`${file}.pub`, 'utf8')) }
 }
@@ -63,7 +63,7 @@ describeWith(['sshd'], 'private keys that ssh-keygen made', () => {
   })
 
   it('reads an ed25519 key of PKCS#8 as openssl writes it', () => {
-    const text = execFileSync('openssl', ['genpkey', '-algorithm', 'ed25519']).toString()
+    const text = execFileSync(requireTool('openssl'), ['genpkey', '-algorithm', 'ed25519']).toString()
     expect(describePrivateKey(new Secret(text)).publicKey).toMatch(/^ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI/)
   })
 
@@ -99,7 +99,7 @@ describeWith(['sshd'], 'private keys that ssh-keygen made', () => {
     const file = join(folder, 'generated')
     writeFileSync(file, privateKey.reveal())
     chmodSync(file, 0o600)
-    expect(execFileSync('ssh-keygen', ['-y', '-f', file]).toString().trim()).toBe(publicKey)
+    expect(execFileSync(requireTool('ssh-keygen'), ['-y', '-f', file]).toString().trim()).toBe(publicKey)
     expect(describePrivateKey(privateKey).publicKey).toBe(withoutComment(publicKey))
     expect(generateSshKeyPair().publicKey).not.toBe(publicKey)
   })

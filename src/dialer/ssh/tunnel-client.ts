@@ -5,7 +5,6 @@ import { connectFailure } from '../dial-errors.ts'
 import type { SshTunnels, TunnelRequest } from '../ssh-tunnels.ts'
 import {
   failureOf,
-  LINE_END,
   LINE_MAX_BYTES,
   toOrder,
   type TunnelLine,
@@ -92,12 +91,9 @@ function readUntilOpen(
     }
     socket.setHandlers({
       onData(chunk) {
-        unread = Buffer.concat([unread, chunk])
-        for (let end = unread.indexOf(LINE_END); end !== -1 && !isOver; end = unread.indexOf(LINE_END)) {
-          const line = unread.subarray(0, end).toString()
-          unread = unread.subarray(end + 1)
-          hear(JSON.parse(line) as TunnelLine)
-        }
+        const lines = Buffer.concat([unread, chunk]).toString('latin1').split('\n')
+        unread = Buffer.from(lines.pop() ?? '', 'latin1')
+        for (const line of lines) hear(JSON.parse(Buffer.from(line, 'latin1').toString()) as TunnelLine)
         if (unread.length > LINE_MAX_BYTES) fail(noTunnels(undefined))
       },
       onDrain() {},
