@@ -4,6 +4,8 @@ import { bounds, type Sample, type Trend } from './process-samples.ts'
 
 interface Facts {
   readonly minutes: number
+  /** What was run, as Git names it. */
+  readonly commit: string
   readonly endedAt: Date
   readonly tally: Tally
   readonly audit: AuditCheck
@@ -11,7 +13,7 @@ interface Facts {
 }
 
 /** The result of a soak as docs/soak.md shows it. */
-export function renderReport({ minutes, endedAt, tally, audit, trends }: Facts): string {
+export function renderReport({ minutes, commit, endedAt, tally, audit, trends }: Facts): string {
   const { activities, unexpected, killedAt, cutByKills } = tally
   const isGood = unexpected.length === 0 && audit.problems.length === 0 && trends.every(({ isFlat }) => isFlat)
   const lines = [
@@ -21,7 +23,7 @@ export function renderReport({ minutes, endedAt, tally, audit, trends }: Facts):
     'and a managed instance; four clients come and go, rightly and wrongly, while a worker is killed every 45 seconds. It writes',
     'this page. How it works: `test/soak/`.',
     '',
-    `Last run: ${endedAt.toISOString().slice(0, 10)}, ${minutes} minutes, ${isGood ? 'good' : 'NOT good'}.`,
+    `Last run: ${endedAt.toISOString().slice(0, 10)}, ${minutes} minutes, commit ${commit}, ${isGood ? 'good' : 'NOT good'}.`,
     '',
     '| activity | times |',
     '| --- | ---: |',

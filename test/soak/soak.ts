@@ -3,6 +3,7 @@
 //
 //   npm run soak -- --minutes 15
 
+import { execFileSync } from 'node:child_process'
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -24,6 +25,10 @@ const { values } = parseArgs({ options: { minutes: { type: 'string', default: '1
 const minutes = Number(values.minutes)
 if (!(minutes > 0 && minutes <= longestMinutes)) throw new Error(`--minutes must be between 0 and ${longestMinutes}`)
 
+// Of the start: the checkout may be changed while it runs.
+const commit = execFileSync('git', ['describe', '--always', '--dirty'], { cwd: import.meta.dirname })
+  .toString()
+  .trim()
 const postern = await startDemo({
   flags: ['--gateway-workers', '2', '--drain-timeout-seconds', '5', '--log-level', 'warn'],
   lifetimeMs: (minutes + 5) * 60_000,
@@ -54,7 +59,7 @@ try {
   await sleep(settleMs)
   const audit = await checkAudit(forge, churn.tally)
   const trends = [...series].map(([name, samples]) => trend(name, samples))
-  const report = renderReport({ minutes, endedAt: new Date(), tally: churn.tally, audit, trends })
+  const report = renderReport({ minutes, commit, endedAt: new Date(), tally: churn.tally, audit, trends })
   const { unexpected } = churn.tally
   isGood = unexpected.length === 0 && audit.problems.length === 0 && trends.every(({ isFlat }) => isFlat)
   console.log(report)
