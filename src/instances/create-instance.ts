@@ -134,6 +134,8 @@ async function createManaged(deps: InstanceDependencies, actor: Actor, input: Ma
         defaultDatabase: MANAGED_DEFAULT_DATABASE,
       })
       await insertManagedInstance(db, id, deps.localNodeId)
+      // Read once it is AVAILABLE.
+      await requestSync(db, id, { reason: 'creation', requestedBy: actor.principalId })
       await recordAudit(db, instanceAudit(actor, 'instance.create', { id, name: input.name }, { kind: 'managed' }))
     }),
   )

@@ -77,7 +77,8 @@ export async function queueSyncRun(
 }
 
 /**
- * Takes up a run that waits, or one whose node is gone: its lease is over. No instance is read twice at a time.
+ * Takes up a run that waits, or one whose node is gone: its lease is over. No instance is read twice at a time, and none before it
+ * is AVAILABLE.
  * @returns undefined when there is none
  */
 export async function claimSyncRun(
@@ -110,7 +111,8 @@ function claim(db: Kysely<Schema>, holder: string, leaseSeconds: number) {
         .selectFrom('sync_run as next')
         .select('next.id')
         .where(
-          sql<boolean>`next.state = 'QUEUED' and not exists (select from sync_run other where other.instance_id = next.instance_id
+          sql<boolean>`next.state = 'QUEUED' and exists (select from instance i where i.id = next.instance_id and i.state = 'AVAILABLE')
+              and not exists (select from sync_run other where other.instance_id = next.instance_id
               and other.state = 'RUNNING') or next.state = 'RUNNING' and next.lease_until < now()`,
         )
         .orderBy('next.created_at')
