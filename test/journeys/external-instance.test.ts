@@ -68,7 +68,7 @@ describeWith(['psql', 'openssl'], 'an external Postgres', () => {
       external(),
     )
     expect(report.stages.map(({ stage, ok }) => [stage, ok])).toEqual(
-      ['name', 'tcp', 'tls', 'login', 'version', 'privileges'].map((stage) => [stage, true]),
+      ['secret', 'name', 'tcp', 'tls', 'login', 'version', 'privileges'].map((stage) => [stage, true]),
     )
     expect((await admin.send('GET', '/v1/instances/orders-db')).status).toBe(404)
   })
@@ -77,7 +77,7 @@ describeWith(['psql', 'openssl'], 'an external Postgres', () => {
     const attempts: [Record<string, unknown>, string][] = [
       [{ password: 'wrong' }, 'UPSTREAM_AUTH_FAILED'],
       [{ tlsCa: createTestAuthority('another').caPem }, 'UPSTREAM_TLS_UNTRUSTED'],
-      [{ port: 1 }, 'UPSTREAM_UNREACHABLE'],
+      [{ port: 1 }, 'UPSTREAM_PORT_CLOSED'],
       [{ host: '169.254.169.254' }, 'UPSTREAM_ADDRESS_REFUSED'],
     ]
     for (const [change, code] of attempts) {
