@@ -4,7 +4,7 @@ import { commandLine, descendants, isAlive } from '../support/processes.ts'
 import { type LibpqTarget, psql, startPsql } from '../support/psql.ts'
 import { describeWith } from '../support/requirements.ts'
 import { type RunningPostern, startPostern } from '../support/running-postern.ts'
-import { SshdServer } from '../support/sshd-server.ts'
+import { SshdServer, sshdTakesPasswords } from '../support/sshd-server.ts'
 import { createTestAuthority, type TestAuthority } from '../support/test-certificates.ts'
 import { startUpstreamPostgres, type UpstreamPostgres } from '../support/upstream-postgres.ts'
 
@@ -100,7 +100,7 @@ describeWith(['psql', 'openssl', 'sshd'], 'a Postgres behind an SSH server', () 
     return rowCount === 1
   }
 
-  test('an unpinned host key is shown, and nothing secret is sent until somebody confirmed it', async () => {
+  test('[D1-016] an unpinned host key is shown, and nothing secret is sent until somebody confirmed it', async () => {
     expect(tunnelProcesses()).toEqual([])
     const { status, body } = await admin.send('POST', '/v1/instances', instance({ ssh: [hop({ hostKey: undefined })] }))
     expect([status, body['code']]).toEqual([409, 'UPSTREAM_SSH_HOST_KEY_UNKNOWN'])
@@ -135,7 +135,7 @@ describeWith(['psql', 'openssl', 'sshd'], 'a Postgres behind an SSH server', () 
     }
   })
 
-  test('is created, and a bound role logs in through the same tunnel as the administrator', async () => {
+  test('[D1-011] [D1-015] [D1-019] [D1-020] is created, and a bound role logs in through the same tunnel as the administrator', async () => {
     await admin.expect('POST', '/v1/instances', instance())
     expect(await admin.bindPostgresRole('orders-db', clientId)).toBe(clientId)
     const loginsBefore = sshd.logins
@@ -160,6 +160,25 @@ describeWith(['psql', 'openssl', 'sshd'], 'a Postgres behind an SSH server', () 
     const end = await running.ended
     expect(end.stderr).toContain('canceling statement due to user request')
     expect(sshd.sessions).toBe(1)
+  })
+
+  test('a bound role is repaired through the tunnel, with its login key tried', async () => {
+    const superuser = await upstream.superuser()
+    await superuser.query(`alter role "${clientId}" password 'somebody else set this'`)
+    await superuser.end()
+    expect((await logIn('select 1')).code).not.toBe(0)
+    const repaired = await admin.expect('POST', `/v1/instances/orders-db/roles/${clientId}:repair`, {})
+    expect(repaired).toMatchObject({ findings: ['login_key_changed'] })
+    expect(await logIn('select 1')).toMatchObject({ code: 0, stdout: '1\n' })
+  })
+
+  test.skipIf(!sshdTakesPasswords)('[D1-021] a password lets in as well', async () => {
+    const ssh = [hop({ auth: 'password', privateKey: undefined, password: sshd.password })]
+    const { ok } = await admin.expect<{ ok: boolean }>('POST', '/v1/instances?validateOnly=true', instance({ ssh }))
+    expect(ok).toBe(true)
+    await until('sshd logs it', () => sshd.log.includes('Accepted password for'))
+    // One more tunnel, for another way to log in: gone in a minute, or now.
+    sshd.killSessions()
   })
 
   test('a tunnel that is cut ends its sessions, and the next login opens another', async () => {
