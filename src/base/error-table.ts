@@ -489,7 +489,7 @@ export const ERRORS = {
     'Check the port; enable aes-gcm or aes-ctr ciphers and an elliptic-curve key exchange on the server.',
   ),
   UPSTREAM_SSH_HOST_KEY_UNKNOWN: row(
-    'upstream',
+    'conflict',
     409,
     '08001',
     'TEMPORARILY_UNAVAILABLE',
