@@ -113,9 +113,13 @@ describe('creating an external instance', () => {
     const report = await validateInstance(fixture.deps, fixture.admin, external('refused', change))
     expect(report.ok).toBe(false)
     expect(report.stages.at(-1)).toMatchObject({ stage, ok: false, code, action: expect.stringMatching(/\w/) })
-    await expect(createInstance(fixture.deps, fixture.admin, external('refused', change))).rejects.toMatchObject({
-      code,
-    })
+    const input = external('refused', change)
+    const { host, port } = input.adminDataSource
+    const refusal = await createInstance(fixture.deps, fixture.admin, input).catch((thrown: unknown) => thrown)
+    expect(refusal).toMatchObject({ code })
+    if (code.startsWith('UPSTREAM_')) {
+      expect(refusal).toMatchObject({ message: expect.stringContaining(`(${host}:${port})`) })
+    }
     await expect(getInstance(fixture.deps, fixture.admin, 'refused')).rejects.toMatchObject({
       code: 'INSTANCE_NOT_FOUND',
     })

@@ -7,6 +7,7 @@ import type { EngineSession, PrivilegeReport, SessionPurpose } from '../engines/
 import { loadEngine } from '../engines/registry.ts'
 import { failureAction } from './failure-action.ts'
 import type { InstanceDependencies } from './instance-dependencies.ts'
+import { namingAddress } from './naming-address.ts'
 import { StageLog } from './stage-log.ts'
 
 /** What is to be tested. */
@@ -94,7 +95,7 @@ export async function testConnection(
     }
   } catch (thrown) {
     if (signal?.aborted) throw new PosternError('CANCELLED', 'The connection test was given up', { cause: thrown })
-    const failure = asPosternError(thrown)
+    const failure = namingAddress(asPosternError(thrown), route)
     if (failure.code === 'INTERNAL') throw thrown
     stages.failed(failure, failureAction(deps, route, failure))
     const serverVersion = session && { serverVersion: session.serverVersion }
