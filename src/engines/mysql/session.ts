@@ -29,10 +29,16 @@ const MOST_WARNINGS = 100
 
 /** @throws PosternError UPSTREAM_* | DATABASE_NOT_FOUND */
 export async function openMysqlSession(route: DataSourceRoute, options: OpenOptions): Promise<EngineSession> {
+  const deadlineAt = performance.now() + options.timeoutMs
   const client = await openMysqlClient(route, options, options.purpose === 'admin')
   try {
     const session = new MysqlSession(route, options, client)
-    await session.prepare()
+    await withDeadline(
+      session.prepare(),
+      Math.max(1, deadlineAt - performance.now()),
+      'UPSTREAM_UNREACHABLE',
+      'the database did not finish the login in time',
+    )
     return session
   } catch (thrown) {
     client.destroy()

@@ -28,9 +28,16 @@ const QUERY_CANCELED = '57014'
 
 /** @throws PosternError UPSTREAM_* | DATABASE_NOT_FOUND */
 export async function openPostgresSession(route: DataSourceRoute, options: OpenOptions): Promise<EngineSession> {
+  const deadlineAt = performance.now() + options.timeoutMs
   const { client, stream } = await openStatementClient(route, options)
   try {
-    return new PostgresSession(route, options, client, stream, await readServerVersion(client, route.engine))
+    const version = await withDeadline(
+      readServerVersion(client, route.engine),
+      Math.max(1, deadlineAt - performance.now()),
+      'UPSTREAM_UNREACHABLE',
+      'the database did not finish the login in time',
+    )
+    return new PostgresSession(route, options, client, stream, version)
   } catch (thrown) {
     stream.destroy()
     throw translatePostgresError(thrown)
@@ -80,7 +87,7 @@ class PostgresSession implements EngineSession {
     this.#client = client
     this.#stream = stream
     const typeNames = new TypeNames(async (sql) => {
-      const { rows } = await client.query<(string | null)[]>({ text: sql, rowMode: 'array' })
+      const { rows } = await this.#bounded(client.query<(string | null)[]>({ text: sql, rowMode: 'array' }))
       return rows[0] ?? []
     }, route.engine === 'postgres')
     this.#runner = new StatementRunner(client, stream, typeNames, cancel ?? (() => this.#sendCancel()))
@@ -204,15 +211,17 @@ class PostgresSession implements EngineSession {
     this.#isBusy = true
   }
 
-  #own: OwnQuery = async <R extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<R[]> => {
+  #own: OwnQuery = async <R extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<R[]> =>
+    (await this.#bounded(this.#client.query<R>(sql, values))).rows
+
+  async #bounded<T>(asking: Promise<T>): Promise<T> {
     try {
-      const { rows } = await withDeadline(
-        this.#client.query<R>(sql, values),
+      return await withDeadline(
+        asking,
         OWN_QUERY_TIMEOUT_MS,
         'UPSTREAM_TIMED_OUT',
         'the database did not answer in time',
       )
-      return rows
     } catch (thrown) {
       // Its answer would be taken for that of the next one.
       if (sqlstateOf(thrown) === undefined) this.#stream.destroy()

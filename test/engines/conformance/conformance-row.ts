@@ -4,10 +4,15 @@ import type { DataSourceSecrets } from '../../../src/dialer/data-source-secrets.
 import type { Cell, ResultColumn } from '../../../src/engines/query-events.ts'
 import type { SystemTool } from '../../support/requirements.ts'
 
+/** What a statement would write if it could reach the files of the server. */
+export const STOLEN_FILE = '/tmp/postern-conformance'
+
 /** One kind of server that the conformance suite runs against. */
 export interface ConformanceRow {
   readonly title: string
   readonly tools: readonly SystemTool[]
+  /** How many sessions are opened one after another; a thousand where nothing is said. */
+  readonly opens?: number
   start(): Promise<ConformanceServer>
 }
 
@@ -57,6 +62,8 @@ export interface ConformanceServer {
     }
     /** Statements that would write, or leave the read-only session; none may have any effect. */
     readonly writes: readonly string[]
+    /** As `writes`, but for the server no statement at all. */
+    readonly brokenWrites: readonly string[]
     /** Statements that only look as if. */
     readonly reads: readonly string[]
     /** Gives `newReader` a way to write. */

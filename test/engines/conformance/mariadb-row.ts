@@ -3,7 +3,7 @@ import type { DataSourceRoute } from '../../../src/dialer/data-source-route.ts'
 import { startMariadb } from '../../support/mariadb-server.ts'
 import { createTestAuthority } from '../../support/test-certificates.ts'
 import { testRoute } from '../../support/test-route.ts'
-import type { ConformanceRow, ConformanceServer, Login } from './conformance-row.ts'
+import { STOLEN_FILE, type ConformanceRow, type ConformanceServer, type Login } from './conformance-row.ts'
 
 const PASSWORD = "it's a; \\ password"
 
@@ -36,7 +36,7 @@ const WRITES = [
   'insert into ledger values (1)',
   'select * from orders for update',
   'select * from orders lock in share mode',
-  `select * from orders into outfile '/tmp/postern-conformance'`,
+  `select * from orders into outfile '${STOLEN_FILE}'`,
   'select note into @x from orders',
   'commit; delete from orders',
   'select 1; rollback; delete from orders',
@@ -74,9 +74,10 @@ const WRITES = [
   'kill 1',
   'use mysql',
   'begin not atomic delete from orders; end',
-  'with x as (select 1) delete from orders',
   "select 'a\\\\'; delete from orders; -- '",
 ]
+
+const BROKEN_WRITES = ['with x as (select 1) delete from orders', 'select 1 1; select 2']
 
 const READS = [
   'select count(*) from orders where id in (1, 2)',
@@ -130,6 +131,7 @@ const sql: ConformanceServer['sql'] = {
   several: `select 1 as one; select 2 as two`,
   mistake: { statement: 'select 1;\nselect\n  nope from orders', code: '1054' },
   writes: WRITES,
+  brokenWrites: BROKEN_WRITES,
   reads: READS,
   grantWriting: `grant insert on shop.orders to new_reader@'%'`,
 }
