@@ -59,7 +59,7 @@ describe('what listens where a driver failed', () => {
 describeWith(['openssl'], 'TLS where a driver failed', () => {
   it('is known by its handshake', async () => {
     const authority = createTestAuthority('Listener authority')
-    const server = await startTlsServer({ identity: authority.issue(['localhost']) })
+    const server = await startTlsServer(authority.issue(['localhost']))
     authority.remove()
     opened.push(server)
     expect(await identify(server.port)).toBe('tls')

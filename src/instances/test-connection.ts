@@ -3,6 +3,7 @@ import type { ConnectionReport, ConnectionStage } from '../contract/connection-r
 import type { DataSourceRoute } from '../dialer/data-source-route.ts'
 import type { DataSourceSecrets } from '../dialer/data-source-secrets.ts'
 import { tlsWarnings } from '../dialer/describe-tls-peer.ts'
+import { explainByListener } from '../dialer/explain-by-listener.ts'
 import type { EngineSession, PrivilegeReport, SessionPurpose } from '../engines/engine.ts'
 import { loadEngine } from '../engines/registry.ts'
 import { failureAction } from './failure-action.ts'
@@ -64,10 +65,11 @@ export async function testConnection(
     addressesToAllow: [...deps.egressAddresses],
   }
   const warnings: string[] = []
+  let secrets: DataSourceSecrets = {}
   let session: EngineSession | undefined
   try {
     signal?.throwIfAborted()
-    const secrets = await subject.openSecrets()
+    secrets = await subject.openSecrets()
     stages.passed('secret')
     const engine = await loadEngine(route.engine)
     session = await engine.open(route, {
@@ -95,8 +97,10 @@ export async function testConnection(
     }
   } catch (thrown) {
     if (signal?.aborted) throw new PosternError('CANCELLED', 'The connection test was given up', { cause: thrown })
-    const failure = namingAddress(asPosternError(thrown), route)
-    if (failure.code === 'INTERNAL') throw thrown
+    const met = asPosternError(thrown)
+    if (met.code === 'INTERNAL') throw thrown
+    const found = await explainByListener(met, route, { ...deps.dialer, secrets, timeoutMs: TEST_TIMEOUT_MS, signal })
+    const failure = namingAddress(found, route)
     stages.failed(failure, failureAction(deps, route, failure))
     const serverVersion = session && { serverVersion: session.serverVersion }
     return { report: { ...base, ok: false, warnings, ...serverVersion }, failure }

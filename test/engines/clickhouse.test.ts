@@ -94,13 +94,6 @@ describeWith(['clickhouse-server', 'openssl'], 'ClickHouse, as Debian has it', (
   })
 
   it.each<[string, () => Partial<DataSourceRoute>, string, RegExp]>([
-    ['native port', () => ({ ...plain(), port: server.nativePort }), 'UPSTREAM_PROTOCOL', /native protocol/],
-    [
-      'plain HTTP on HTTPS',
-      () => ({ ...plain(), port: server.httpsPort ?? 0 }),
-      'UPSTREAM_TLS_ON_PLAIN_PORT',
-      /speaks TLS/,
-    ],
     ['HTTPS on plain HTTP', () => ({ port: server.httpPort }), 'UPSTREAM_TLS_REFUSED', /does not speak TLS/],
     ['unknown database', () => ({ database: 'nowhere' }), 'DATABASE_NOT_FOUND', /does not exist/],
   ])('explains a %s', async (_, change, code, text) => {

@@ -10,9 +10,13 @@ export interface FakeUpstream {
   stop(): Promise<void>
 }
 
-/** @param answer called with each chunk and how many came before it on the same socket */
+/**
+ * @param answer called with each chunk and how many came before it on the same socket
+ * @param greet called with each socket when it is accepted
+ */
 export async function startFakeUpstream(
   answer: (socket: Socket, chunk: Buffer, index: number) => void = () => undefined,
+  greet: (socket: Socket) => void = () => undefined,
 ): Promise<FakeUpstream> {
   const chunks: Buffer[] = []
   const sockets = new Set<Socket>()
@@ -27,6 +31,7 @@ export async function startFakeUpstream(
       chunks.push(chunk)
       answer(socket, chunk, index++)
     })
+    greet(socket)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()

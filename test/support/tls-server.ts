@@ -1,6 +1,12 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import type { AddressInfo, Socket } from 'node:net'
-import { createServer, type TLSSocket } from 'node:tls'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createServer } from 'node:tls'
 import type { TlsIdentity } from '../../src/transport/byte-socket.ts'
+import { requireTool } from './requirements.ts'
 
 /** A server on loopback that speaks TLS at once. */
 export interface TlsServer {
@@ -10,26 +16,17 @@ export interface TlsServer {
   stop(): Promise<void>
 }
 
-export interface TlsServerOptions {
-  readonly identity: TlsIdentity
-  /** PEM of the authority that client certificates must come from; without it none is asked for. */
-  readonly clientCa?: string
-  readonly onSecured?: (socket: TLSSocket) => void
-}
-
-export async function startTlsServer({ identity, clientCa, onSecured }: TlsServerOptions): Promise<TlsServer> {
+export async function startTlsServer(identity: TlsIdentity): Promise<TlsServer> {
   const chunks: Buffer[] = []
   const sockets = new Set<Socket>()
   const server = createServer(
     {
       cert: identity.certificateChainPem,
       key: identity.privateKeyPem,
-      ...(clientCa !== undefined && { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
     },
     (socket) => {
       socket.on('error', () => undefined)
       socket.on('data', (chunk: Buffer) => chunks.push(chunk))
-      onSecured?.(socket)
     },
   )
   server.on('connection', (socket: Socket) => {
@@ -47,5 +44,44 @@ export async function startTlsServer({ identity, clientCa, onSecured }: TlsServe
         for (const socket of sockets) socket.destroy()
         server.close(() => resolve())
       }),
+  }
+}
+
+/**
+ * A server that lets in only clients whose certificate comes from `clientCa`, and tells the others by an alert, as databases do.
+ * It is openssl's own, since those of Node and Bun close the socket without a word.
+ */
+export async function startClientCertificateServer(
+  identity: TlsIdentity,
+  clientCa: string,
+): Promise<Omit<TlsServer, 'received'>> {
+  const folder = mkdtempSync(join(tmpdir(), 'tls-server-'))
+  const file = (name: string, text: string): string => {
+    writeFileSync(join(folder, name), text, { mode: 0o600 })
+    return join(folder, name)
+  }
+  const cert = file('server.pem', identity.certificateChainPem)
+  const material = ['-cert', cert, '-key', file('server.key', identity.privateKeyPem)]
+  const clients = ['-CAfile', file('clients.pem', clientCa), '-Verify', '1', '-verify_return_error']
+  const server = spawn(requireTool('openssl'), ['s_server', '-accept', '127.0.0.1:0', ...material, ...clients], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+  })
+  const port = await new Promise<number>((resolve, reject) => {
+    let text = ''
+    server.once('exit', () => reject(new Error(`openssl s_server ended: ${text}`)))
+    server.stdout.on('data', (chunk: Buffer) => {
+      text += chunk.toString()
+      const found = /ACCEPT 127\.0\.0\.1:(\d+)/.exec(text)?.[1]
+      if (found !== undefined) resolve(Number(found))
+    })
+  })
+  return {
+    port,
+    async stop() {
+      const ended = once(server, 'exit')
+      server.kill('SIGKILL')
+      await ended
+      rmSync(folder, { recursive: true })
+    },
   }
 }

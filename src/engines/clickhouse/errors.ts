@@ -1,7 +1,6 @@
 import { PosternError, type ErrorCode } from '../../base/errors.ts'
 import type { DataSourceRoute } from '../../dialer/data-source-route.ts'
 import { connectFailure } from '../../dialer/dial-errors.ts'
-import type { ListenerKind } from '../../dialer/identify-listener.ts'
 import { positionAt, statementFailed } from '../statement-error.ts'
 import { portAdvice } from './options.ts'
 
@@ -100,32 +99,6 @@ export function wayFailure(thrown: unknown, route: DataSourceRoute): PosternErro
   })
 }
 
-/** The failure of a login as it is, or what really listens there: `kind` is asked for only where that may be the reason. */
-export async function explainLogin(
-  failure: PosternError,
-  route: DataSourceRoute,
-  identify: () => Promise<ListenerKind>,
-): Promise<PosternError> {
-  if (failure.code !== 'UPSTREAM_UNREACHABLE' && failure.code !== 'UPSTREAM_TLS_REFUSED') return failure
-  const kind = await identify()
-  if (kind === 'clickhouse-native') return nativePort(route, failure)
-  if (kind === 'tls' && route.tlsMode === 'disable') {
-    return new PosternError(
-      'UPSTREAM_TLS_ON_PLAIN_PORT',
-      'the port speaks TLS, and the data source has it switched off',
-      {
-        hint: 'Choose TLS mode verify-full for an HTTPS port.',
-        cause: failure,
-      },
-    )
-  }
-  if (kind === 'ssh' || kind === 'mysql') {
-    const name = kind === 'ssh' ? 'an SSH server' : 'a MySQL server'
-    return new PosternError('UPSTREAM_PROTOCOL', `what answers at the port is ${name}`, { cause: failure })
-  }
-  return failure
-}
-
 /** Failures that a wrong port leads to. */
 const ADVISED: ReadonlySet<ErrorCode> = new Set([
   'UPSTREAM_PORT_CLOSED',
@@ -136,17 +109,14 @@ const ADVISED: ReadonlySet<ErrorCode> = new Set([
   'UPSTREAM_TLS_ON_PLAIN_PORT',
 ])
 
-function nativePort(route: DataSourceRoute, cause?: PosternError): PosternError {
-  return new PosternError('UPSTREAM_PROTOCOL', 'the port is the one of the native protocol of ClickHouse', {
-    hint:
-      portAdvice(route) ??
-      'Postern speaks HTTP: use the HTTPS port (8443 unless configured), or the HTTP port (8123) with TLS mode disable.',
-    cause,
-  })
-}
-
 function notClickHouse({ status, text }: ServerException, route: DataSourceRoute): PosternError {
-  if (NATIVE_BANNER.test(text)) return nativePort(route)
+  if (NATIVE_BANNER.test(text)) {
+    return new PosternError('UPSTREAM_PROTOCOL', 'the port is the one of the native protocol of ClickHouse', {
+      hint:
+        portAdvice(route) ??
+        'Postern speaks HTTP: use the HTTPS port (8443 unless configured), or the HTTP port (8123) with TLS mode disable.',
+    })
+  }
   if (status === 401 || status === 403) {
     return new PosternError('UPSTREAM_AUTH_FAILED', `the database refused the user or the password (HTTP ${status})`)
   }

@@ -1,14 +1,13 @@
 import type { ClickHouseSettings } from '@clickhouse/client'
 import { asPosternError, PosternError } from '../../base/errors.ts'
 import type { DataSourceRoute } from '../../dialer/data-source-route.ts'
-import { identifyListener } from '../../dialer/identify-listener.ts'
 import type { DatabaseSummary, DescribedSchema, DescribeOptions } from '../catalog-shapes.ts'
 import type { EngineSession, OpenOptions, PrivilegeReport, SessionPurpose } from '../engine.ts'
 import { Interruption } from '../interruption.ts'
 import type { QueryEvent, QueryOptions } from '../query-events.ts'
 import { statementTimedOut } from '../statement-error.ts'
 import { openClickHouseDriver, ServerFailure, type ClickHouseDriver } from './driver.ts'
-import { EXCEPTION, explainLogin, statementFailure, wayFailure } from './errors.ts'
+import { EXCEPTION, statementFailure, wayFailure } from './errors.ts'
 import { describeDatabase, listDatabases, readServer, type ServerFacts } from './introspect.ts'
 import { checkPrivileges } from './privileges.ts'
 import { quoteText } from './quote.ts'
@@ -19,18 +18,6 @@ const KILL_TIMEOUT_MS = 3_000
 
 /** @throws PosternError UPSTREAM_* | DATABASE_NOT_FOUND | CANCELLED */
 export async function openClickHouseSession(route: DataSourceRoute, options: OpenOptions): Promise<EngineSession> {
-  try {
-    return await logIn(route, options)
-  } catch (thrown) {
-    if (options.signal?.aborted) throw new PosternError('CANCELLED', 'the attempt to reach the database was cancelled')
-    const { dialer, secrets, timeoutMs, signal } = options
-    throw await explainLogin(asPosternError(thrown), route, () =>
-      identifyListener(route, { ...dialer, secrets, timeoutMs, signal }),
-    )
-  }
-}
-
-async function logIn(route: DataSourceRoute, options: OpenOptions): Promise<EngineSession> {
   const deadlineAt = performance.now() + options.timeoutMs
   const driver = await openClickHouseDriver(route, options)
   try {
@@ -40,6 +27,7 @@ async function logIn(route: DataSourceRoute, options: OpenOptions): Promise<Engi
     return new ClickHouseSession(driver, server, options.purpose)
   } catch (thrown) {
     await driver.close()
+    if (options.signal?.aborted) throw new PosternError('CANCELLED', 'the attempt to reach the database was cancelled')
     throw thrown
   }
 }

@@ -1,5 +1,5 @@
 import { PosternError, type ErrorCode } from '../../base/errors.ts'
-import { errorCode } from '../../dialer/dial-errors.ts'
+import { errorCode, tlsAlertFailure } from '../../dialer/dial-errors.ts'
 import { statementFailed } from '../statement-error.ts'
 
 /** Number of an error that the server reported, or undefined when the failure has another origin. */
@@ -50,6 +50,8 @@ export function translateMysqlError(thrown: unknown): PosternError {
   if (thrown instanceof PosternError) return thrown
   const number = errorNumberOf(thrown)
   if (number === undefined) {
+    const alert = tlsAlertFailure(thrown)
+    if (alert !== undefined) return alert
     return new PosternError('UPSTREAM_UNREACHABLE', 'the database closed the session', {
       cause: thrown,
       detail: { errno: errorCode(thrown) },

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { PosternError, type ErrorCode } from '../../base/errors.ts'
-import { errorCode } from '../../dialer/dial-errors.ts'
+import { errorCode, tlsAlertFailure } from '../../dialer/dial-errors.ts'
 import { positionAt, statementFailed } from '../statement-error.ts'
 import { refused } from './read-only.ts'
 import type { SplitStatement } from './split-statements.ts'
@@ -39,6 +39,8 @@ export function translatePostgresError(thrown: unknown): PosternError {
   if (thrown instanceof PosternError) return thrown
   const sqlstate = sqlstateOf(thrown)
   if (sqlstate === undefined) {
+    const alert = tlsAlertFailure(thrown)
+    if (alert !== undefined) return alert
     // pg reports a closed socket as an Error without a code.
     const errno = errorCode(thrown)
     return new PosternError('UPSTREAM_UNREACHABLE', 'the database closed the session', {
