@@ -11,7 +11,9 @@ export interface ServerIdentity {
 export function identifyServer(version: string): ServerIdentity {
   const tidb = /-TiDB-v?(\S+)/.exec(version)
   if (tidb !== null) return { flavor: 'tidb', version: tidb[1] ?? version }
-  return { flavor: /mariadb/i.test(version) ? 'mariadb' : 'mysql', version }
+  // For the sake of old replicas, MariaDB before 11 may call itself 5.5.5 first.
+  if (/mariadb/i.test(version)) return { flavor: 'mariadb', version: version.replace(/^5\.5\.5-/, '') }
+  return { flavor: 'mysql', version }
 }
 
 /** Major and minor number of a version. */
