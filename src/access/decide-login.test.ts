@@ -35,15 +35,13 @@ const allowedFacts = {
   },
   adminDataSource: {
     ...PLAIN_ROUTE,
-    id: '8d2f1f9e-0000-4000-8000-000000000003' as DataSourceId,
     engine: 'postgres',
     host: 'db.example.test',
     port: 5432,
     database: 'shop',
-    username: 'keeper',
     loginMethod: 'password',
     tlsMode: 'verify-full',
-    routeSecrets: {},
+    routeSecrets: null,
   },
 } satisfies LoginFacts
 
@@ -61,19 +59,19 @@ describe('a login', () => {
   })
 
   test('takes along what the way of the data source needs, and nothing where it needs nothing', () => {
-    const hop = { host: 'bastion.test', port: 22, username: 'b', auth: 'private_key', hostKey: null } as const
-    const sealed = { 'ssh.0.privateKey': Buffer.from('sealed') }
-    const source = {
-      ...allowedFacts.adminDataSource,
-      ssh: [{ ...hop, publicKey: 'ssh-ed25519 AAAA' }],
-      routeSecrets: sealed,
-    }
-    const through = decideLogin(principal, question, { ...allowedFacts, adminDataSource: source })
-    if (!through.allowed) throw new Error(through.denial)
-    expect(through.grant.fields.route).toMatchObject({ username: 'ana', ssh: [hop] })
-    expect(through.grant.fields.routeSecrets).toEqual({ id: source.id, username: 'keeper', sealed })
     const plain = decideLogin(principal, question, allowedFacts)
     if (!plain.allowed) throw new Error(plain.denial)
+    const hop = { host: 'bastion.test', port: 22, username: 'b', auth: 'private_key', hostKey: null } as const
+    const routeSecrets = {
+      id: '8d2f1f9e-0000-4000-8000-000000000003' as DataSourceId,
+      username: 'keeper',
+      sealed: { 'ssh.0.privateKey': Buffer.from('sealed') },
+    }
+    const source = { ...allowedFacts.adminDataSource, ssh: [{ ...hop, publicKey: 'ssh-ed25519 AAAA' }], routeSecrets }
+    const through = decideLogin(principal, question, { ...allowedFacts, adminDataSource: source })
+    if (!through.allowed) throw new Error(through.denial)
+    expect(through.grant.fields.route).toEqual({ ...plain.grant.fields.route, ssh: [hop] })
+    expect(through.grant.fields.routeSecrets).toEqual(routeSecrets)
     expect(plain.grant.fields.routeSecrets).toBeNull()
   })
 

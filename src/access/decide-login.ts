@@ -52,17 +52,12 @@ export function decideLogin(principal: VerifiedPrincipal, question: LoginQuestio
     bindingId: binding.id,
     roleOid: binding.roleOid,
     systemIdentifier: binding.systemIdentifier,
-    route: { ...routeOf(adminDataSource), username: question.roleName },
-    routeSecrets: routeSecretsOf(adminDataSource),
+    route: routeOf({ ...adminDataSource, username: question.roleName }),
+    routeSecrets: adminDataSource.routeSecrets,
     loginKeySealed: binding.loginKeySealed,
     defaultDatabase: instance.defaultDatabase,
   })
   return { allowed: true, grant }
-}
-
-function routeSecretsOf(source: NonNullable<LoginFacts['adminDataSource']>): LoginGrant['fields']['routeSecrets'] {
-  const { id, username, routeSecrets } = source
-  return Object.keys(routeSecrets).length === 0 ? null : { id, username, sealed: routeSecrets }
 }
 
 function denied(denial: LoginDenial): LoginDecision {

@@ -51,6 +51,7 @@ export async function composeShared(bootstrap: ChildBootstrap, role: ServingRole
   const signingKeys = SigningKeys.unread(store, masterKey, systemClock)
   let unfollow: (() => Promise<void>) | undefined
   await loadEngine('postgres')
+  const transport = transports[role === 'gateway' ? config.gatewayTransport : 'bun']
   return {
     logger,
     clock: systemClock,
@@ -58,9 +59,9 @@ export async function composeShared(bootstrap: ChildBootstrap, role: ServingRole
     store,
     signingKeys,
     dialer: {
-      transport: transports[role === 'gateway' ? config.gatewayTransport : 'bun'],
+      transport,
       addressRules: AddressRules.create(config.deniedAddresses),
-      tunnels: new TunnelClient({ transport: transports.bun, order: tunnelOrders() }),
+      tunnels: new TunnelClient({ transport, order: tunnelOrders() }),
       tlsFileFolders: config.tlsFileDirs,
       ambientGoogleProjects: config.ambientGoogleProjects,
     },

@@ -8,7 +8,7 @@ import type { TunnelTicket } from '../dialer/ssh/tunnel-messages.ts'
 import { TunnelPool } from '../dialer/ssh/tunnel-pool.ts'
 import { TunnelServer } from '../dialer/ssh/tunnel-server.ts'
 import { createLogger } from '../telemetry/logger.ts'
-import { bunTransport } from '../transport/bun/bun-transport.ts'
+import { transports } from '../transport/transports.ts'
 import { type RunningRole, runChild } from './child-main.ts'
 import type { MessageFromChild, TunnelOrderMessage, TunnelsBootstrap } from './child-messages.ts'
 import { dropRoot } from './drop-root.ts'
@@ -30,7 +30,7 @@ async function startTunnels({ config, user, socketFolder }: TunnelsBootstrap): P
   for (const name of readdirSync(socketFolder)) rmSync(join(socketFolder, name))
   const server = await TunnelServer.listen({
     pool: new TunnelPool({
-      dialFirstHop: dialFirstHopBy({ transport: bunTransport, addressRules }),
+      dialFirstHop: dialFirstHopBy({ transport: transports[config.gatewayTransport], addressRules }),
       checkRemoteTarget: (host) => checkRemoteTarget(host, addressRules),
       keepAlive: KEEP_ALIVE,
       idleMs: IDLE_MS,

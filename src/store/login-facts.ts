@@ -35,13 +35,13 @@ export interface LoginFacts {
     /** The principal is the holder, or a direct or indirect member of the group that is. */
     readonly heldByPrincipal: boolean
   } | null
-  readonly adminDataSource:
-    | (Pick<DataSourceRow, keyof DataSourceRoute> & {
-        readonly id: DataSourceId
-        /** Those that the way needs: keys of a client certificate and of SSH. Its password stays where it is. */
-        readonly routeSecrets: SealedSecrets
-      })
-    | null
+  readonly adminDataSource: (Omit<Pick<DataSourceRow, keyof DataSourceRoute>, 'username'> & Way) | null
+}
+
+/** What a way has beyond host, port and TLS. */
+interface Way extends Pick<DataSourceRow, 'tlsClientCertificate' | 'tlsFiles' | 'ssh' | 'fields' | 'extraParameters'> {
+  /** Sealed keys of its client certificate and of SSH, and the data source with the user that they are sealed for. */
+  readonly routeSecrets: { readonly id: DataSourceId; readonly username: string; readonly sealed: SealedSecrets } | null
 }
 
 const statement = {
@@ -61,13 +61,16 @@ const statement = {
       b.principal_id as holder_id, holder.kind as holder_kind, holder.active as holder_active,
       exists (select from workspace_assignment a where a.workspace_id = $1 and a.principal_id = b.principal_id) as holder_in_workspace,
       exists (select from held h where h.id = b.principal_id) as held_by_principal,
-      d.id as data_source_id, t.engine, d.host, d.port, d.database, d.username, d.login_method, d.tls_mode, d.tls_ca,
-      d.tls_client_certificate, d.tls_files, d.ssh, d.fields, d.extra_parameters,
-      -- Nothing is looked up for a way without them.
-      case when d.tls_client_certificate is not null or d.tls_files <> '{}' or d.ssh <> '[]' then (
-        select jsonb_object_agg(field, encode(sealed, 'base64')) from data_source_secret
-        where data_source_id = d.id and (field = 'tlsClientKey' or field like 'ssh.%')
-      ) end as route_secrets
+      t.engine, d.host, d.port, d.database, d.login_method, d.tls_mode, d.tls_ca,
+      -- Null for most: nothing is looked up, sent and parsed for a way without any of it.
+      case when d.tls_client_certificate is not null or d.tls_files <> '{}' or d.ssh <> '[]'
+          or d.fields <> '{}' or d.extra_parameters <> '{}' then
+        jsonb_build_object('tlsClientCertificate', d.tls_client_certificate, 'tlsFiles', d.tls_files, 'ssh', d.ssh,
+          'fields', d.fields, 'extraParameters', d.extra_parameters, 'id', d.id, 'username', d.username,
+          'secrets', (
+            select jsonb_object_agg(field, encode(sealed, 'base64')) from data_source_secret
+            where data_source_id = d.id and (field = 'tlsClientKey' or field like 'ssh.%')))
+      end as way
     from (select) as one
       left join principal p on p.id = $2
       left join user_account u on u.principal_id = p.id
@@ -78,7 +81,14 @@ const statement = {
       left join data_source d on d.instance_id = t.id and d.type = 'admin'`,
 }
 
-const NO_SECRETS: SealedSecrets = {}
+const PLAIN_WAY: Way = {
+  tlsClientCertificate: null,
+  tlsFiles: {},
+  ssh: [],
+  fields: {},
+  extraParameters: {},
+  routeSecrets: null,
+}
 
 /** A row of {@link statement}: what a left join did not find is null. */
 interface LoginFactsRow {
@@ -99,21 +109,20 @@ interface LoginFactsRow {
   holder_active: boolean
   holder_in_workspace: boolean
   held_by_principal: boolean
-  data_source_id: DataSourceId | null
   engine: DataSourceRow['engine']
-  host: string
+  host: string | null
   port: number
   database: string
-  username: string
   login_method: DataSourceRow['loginMethod']
   tls_mode: DataSourceRow['tlsMode']
   tls_ca: string | null
-  tls_client_certificate: string | null
-  tls_files: DataSourceRow['tlsFiles']
-  ssh: DataSourceRow['ssh']
-  fields: DataSourceRow['fields']
-  extra_parameters: DataSourceRow['extraParameters']
-  route_secrets: Readonly<Record<string, string>> | null
+  way:
+    | (Omit<Way, 'routeSecrets'> & {
+        readonly id: DataSourceId
+        readonly username: string
+        readonly secrets: Readonly<Record<string, string>> | null
+      })
+    | null
 }
 
 /** Reads what decides a login: one prepared statement, one round trip (design section 5a). */
@@ -157,24 +166,21 @@ function factsFromRow(row: LoginFactsRow): LoginFacts {
             heldByPrincipal: row.held_by_principal,
           },
     adminDataSource:
-      row.data_source_id === null
+      row.host === null
         ? null
         : {
-            id: row.data_source_id,
             engine: row.engine,
             host: row.host,
             port: row.port,
             database: row.database,
-            username: row.username,
             loginMethod: row.login_method,
             tlsMode: row.tls_mode,
             tlsCa: row.tls_ca,
-            tlsClientCertificate: row.tls_client_certificate,
-            tlsFiles: row.tls_files,
-            ssh: row.ssh,
-            fields: row.fields,
-            extraParameters: row.extra_parameters,
-            routeSecrets: row.route_secrets === null ? NO_SECRETS : sealedSecretsFromJson(row.route_secrets),
+            ...(row.way === null ? PLAIN_WAY : wayFromRow(row.way)),
           },
   }
+}
+
+function wayFromRow({ id, username, secrets, ...way }: NonNullable<LoginFactsRow['way']>): Way {
+  return { ...way, routeSecrets: secrets && { id, username, sealed: sealedSecretsFromJson(secrets) } }
 }

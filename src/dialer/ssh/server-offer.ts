@@ -5,6 +5,9 @@ const COOKIE_BYTES = 16
 /** Identification, lines before it, and one packet: more than any server sends before the keys are exchanged. */
 const KEPT_MAX_BYTES = 64 * 1024
 
+/** So many of each list: they go into a report. */
+const NAMES_MAX = 40
+
 /** What a server offers, as its first packet says. */
 export interface OfferedAlgorithms {
   readonly keyExchanges: readonly string[]
@@ -67,4 +70,5 @@ function names(list: Buffer): string[] {
     .toString('latin1')
     .split(',')
     .filter((name) => /^[\x21-\x7e]{1,64}$/.test(name))
+    .slice(0, NAMES_MAX)
 }

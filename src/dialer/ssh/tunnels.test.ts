@@ -10,6 +10,7 @@ import { startTestTunnels, type TestTunnels } from '../../../test/support/ssh-tu
 import type { PosternError } from '../../base/errors.ts'
 import { Secret } from '../../base/secret.ts'
 import type { ConnectedSocket } from '../../transport/byte-socket.ts'
+import { nodeTransport } from '../../transport/node/node-transport.ts'
 import { toDuplex } from '../../transport/duplex.ts'
 import type { SshHop } from '../data-source-route.ts'
 import type { DataSourceSecrets } from '../data-source-secrets.ts'
@@ -479,6 +480,28 @@ describeWith(['sshd', 'openssl'], 'ways through OpenSSH', () => {
     expect(read).toBe(total)
     socket.destroy()
     await new Promise((resolve) => source.close(resolve))
+  })
+
+  it('goes on while the keys are exchanged anew', async () => {
+    const server = await another('RekeyLimit 1M')
+    const stream = toDuplex(await test.tunnels.connect(request({}, server)))
+    const text = Buffer.alloc(8 * 1024 * 1024, 'y')
+    let read = 0
+    const all = new Promise<void>((resolve) =>
+      stream.on('data', (chunk: Buffer) => {
+        read += chunk.length
+        if (read === 'hello\n'.length + text.length) resolve()
+      }),
+    )
+    stream.write(text)
+    await all
+    stream.destroy()
+    expect(server.logins).toBe(1)
+  })
+
+  it('works over the other transport, too', async () => {
+    const { tunnels } = await fresh({ transport: nodeTransport })
+    expect(await exchange(await tunnels.connect(request()), 'SELECT 1')).toBe('hello\nSELECT 1goodbye\n')
   })
 
   it('keeps what the database says first until somebody listens', async () => {
