@@ -1,4 +1,4 @@
-import type { EngineName } from '../contract/engines.ts'
+import type { EngineName, ManageMode } from '../contract/engines.ts'
 import type { LoginKey } from '../crypto/login-key.ts'
 import type { DataSourceRoute } from '../dialer/data-source-route.ts'
 import type { DataSourceSecrets } from '../dialer/data-source-secrets.ts'
@@ -38,6 +38,8 @@ export interface OpenOptions {
   readonly dialer: DialerDependencies
   readonly secrets: DataSourceSecrets
   readonly purpose: SessionPurpose
+  /** What counts as a database, for engines with manage modes; `database` where it is not given. */
+  readonly manageMode?: ManageMode | undefined
   /** For dialing and login together. */
   readonly timeoutMs: number
   readonly onStage?: (stage: DialStage | 'login', detail?: StageDetail) => void

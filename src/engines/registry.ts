@@ -10,6 +10,7 @@ const ENGINES: Readonly<Partial<Record<EngineName, () => Promise<Engine>>>> = {
   mariadb: async () => (await import('./mysql/index.ts')).mariadbEngine,
   tidb: async () => (await import('./mysql/index.ts')).tidbEngine,
   redshift: async () => (await import('./postgres/index.ts')).redshiftEngine,
+  oracle: async () => (await import('./oracle/index.ts')).oracleEngine,
   snowflake: async () => (await import('./snowflake/index.ts')).snowflakeEngine,
   spanner: async () => (await import('./spanner/index.ts')).spannerEngine,
   clickhouse: async () => (await import('./clickhouse/index.ts')).clickhouseEngine,

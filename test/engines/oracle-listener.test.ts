@@ -1,3 +1,4 @@
+import buffers from 'oracledb/lib/impl/datahandlers/buffer.js'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Secret } from '../../src/base/secret.ts'
 import { AddressRules } from '../../src/dialer/address-rules.ts'
@@ -144,6 +145,13 @@ describe('Oracle driver against a listener', () => {
     const refusing = await listen({ refuse: 12_514 })
     await Promise.allSettled(Array.from({ length: 50 }, () => open(refusing.port)))
     await expect.poll(async () => (await silent.openNow()) + (await refusing.openNow())).toBe(0)
+  })
+
+  it('has the driver hand out dates as text, with every digit', async () => {
+    const listener = await listen({ refuse: 12_514 })
+    await open(listener.port).catch(() => undefined)
+    const bytes = Buffer.from([120, 126, 11, 23, 9, 16, 31, 0x07, 0x5b, 0xcd, 0x15])
+    expect(buffers.BaseBuffer.prototype.parseOracleDate(bytes)).toBe('2026-11-23 08:15:30.123456789')
   })
 
   it('says that the port is closed', async () => {
