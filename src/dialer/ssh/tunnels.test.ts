@@ -284,6 +284,17 @@ describeWith(['sshd', 'openssl'], 'ways through OpenSSH', () => {
     expect((await failure({}, twice)).message).toBe('the SSH server asks for a second proof after the first')
   })
 
+  it('needs no more of a key than the way to its database', async () => {
+    const server = await another()
+    const pair = generateSshKeyPair()
+    server.authorize(`restrict,port-forwarding,permitopen="127.0.0.1:${echo.port}" ${pair.publicKey}`)
+    const secrets = { 'ssh.0.privateKey': pair.privateKey }
+    expect(await exchange(await test.tunnels.connect(request({ secrets }, server)), 'SELECT 1')).toContain('SELECT 1')
+    expect(await failure({ secrets, target: { host: '127.0.0.1', port: server.port } }, server)).toMatchObject({
+      code: 'UPSTREAM_SSH_FORWARD_REFUSED',
+    })
+  })
+
   it('reads keys before it dials', async () => {
     const server = await another()
     const encrypted = makeKey(join(folder, 'encrypted'), 'ed25519', 'open sesame').text
