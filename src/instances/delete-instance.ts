@@ -27,7 +27,7 @@ export async function deleteInstance(
       await changeInstance(db, instance.id, { state: 'DELETING', stateReason: null })
       await setDesiredState(db, instance.id, 'deleted')
     } else if (instance.state !== 'DELETED') {
-      await changeInstance(db, instance.id, { state: 'DELETED', stateReason: null, deletedAt: new Date() })
+      await changeInstance(db, instance.id, { state: 'DELETED', stateReason: null, deletedAt: deps.clock.now() })
     }
     await recordAudit(db, instanceAudit(actor, 'instance.delete', instance, { kind: instance.kind }))
     return instance.kind === 'managed' ? 'DELETING' : 'DELETED'

@@ -184,7 +184,7 @@ async function keptSecrets(
   if (hasMoved) {
     throw new PosternError(
       'SECRET_REQUIRED',
-      `Data source '${before.name}' leads to another place, user or TLS setting than before: enter again ${kept.join(', ')}`,
+      `Data source '${before.name}' leads to another place, user, TLS or SSH setting than before: enter its ${kept.join(', ')} again`,
       { detail: { fields: kept } },
     )
   }

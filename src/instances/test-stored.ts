@@ -99,7 +99,7 @@ async function noteTest(
       await changeInstance(db, instance.id, { serverVersion, systemIdentifier })
     }
     await recordDataSourceCheck(db, source.id, {
-      checkedAt: new Date(),
+      checkedAt: deps.clock.now(),
       ok: failure === undefined,
       code: failure?.code ?? null,
       lagSeconds: 'upstream' in test ? test.upstream.replicaLagSeconds : null,

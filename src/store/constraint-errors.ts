@@ -11,6 +11,7 @@ const MEANING: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   group_member_pkey: ['ALREADY_EXISTS', 'The principal is a member of the group already.'],
   instance_name_is_unique: ['ALREADY_EXISTS', 'An instance of this name exists already.'],
   instance_name_is_a_host_label: ['INVALID_ARGUMENT', 'The name of an instance must be a host label.'],
+  data_source_name_is_unique: ['ALREADY_EXISTS', 'The instance has a data source of this name already.'],
   data_source_admin_is_single: ['ALREADY_EXISTS', 'The instance has an admin data source already.'],
   postgres_role_is_bound_once: ['ALREADY_EXISTS', 'This Postgres role is bound already.'],
   postgres_role_name_fits_postgres: ['INVALID_ARGUMENT', 'The name of a Postgres role has 1 to 63 bytes.'],

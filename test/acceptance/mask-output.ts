@@ -2,17 +2,20 @@
 const changing: readonly (readonly [name: string, pattern: RegExp])[] = [
   ['JWT', /\beyJ[\w-]+\.[\w-]+\.[\w-]+/g],
   ['UUID', /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g],
+  ['SSH-KEY', /\bssh-ed25519 AAAA[\w+/]+=*/g],
   ['ID', /\b\d{15}\b/g],
   ['SECRET', /\bpostern_sps_[\w-]{43}/g],
   ['SECRET-HINT', /\bpostern_sps_[\w-]{4}(?![\w-])/g],
 ]
 
-/** Times are replaced without a number: how many of them are equal depends on the speed of the machine. */
+/** Replaced without a number: how many times are equal depends on the speed of the machine. */
 const times: readonly (readonly [replacement: string, pattern: RegExp])[] = [
   ['[TIME]', /\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?Z/g],
   ['[DATE]', /\b\d{4}-\d\d-\d\d\b/g],
   [' [N] ms', / +\d+ ms\b/g],
   ['([N] s)', /\(\d+\.\d s\)/g],
+  // Only where the tests themselves run in a container.
+  ['', /Postern runs in a container, where .*?host-gateway\. /g],
 ]
 
 /**

@@ -40,6 +40,7 @@ export async function createInstanceFixture(store: Store): Promise<InstanceFixtu
       store,
       masterKey,
       dialer,
+      clock: systemClock,
       localNodeId: randomUUID(),
       egressAddresses: ['203.0.113.7'],
       surroundings: { inContainer: false, platform: 'linux' },

@@ -66,5 +66,5 @@ function secretText(source: DataSource): string {
 
 function ending(daysLeft: number): string {
   if (daysLeft < 0) return ' (ended)'
-  return daysLeft <= 30 ? ` (in ${daysLeft} days)` : ''
+  return daysLeft <= 30 ? ` (in ${daysLeft} ${daysLeft === 1 ? 'day' : 'days'})` : ''
 }

@@ -47,7 +47,10 @@ async function run(cli: Cli, name: string, options: Options): Promise<number | v
   const adminDataSource = options.managed ? undefined : await external(cli, name, options)
   const body = adminDataSource
     ? withoutUndefined({
-        ...{ kind: 'external', name, engine: options.engine, skipTest: options.skipTest },
+        kind: 'external',
+        name,
+        engine: options.engine,
+        skipTest: options.skipTest,
         ...readSettings(options),
         adminDataSource,
       })

@@ -10,7 +10,7 @@ export interface SettingOptions {
   readonly label?: Readonly<Record<string, string>>
   readonly externalLink?: string
   readonly manageMode?: ManageMode
-  readonly syncInterval?: number | null
+  readonly syncInterval?: number | 'never'
   readonly syncDatabase?: readonly string[]
 }
 
@@ -21,7 +21,11 @@ export function defineSettingOptions(command: Command): void {
     .option('--label <key=value>', 'label; may be given several times, and replaces all that there are', readLabel)
     .option('--external-link <url>', 'where its provider shows it')
     .addOption(new Option('--manage-mode <mode>', 'Oracle: what is taken for a database').choices(ManageMode.options))
-    .option('--sync-interval <duration>', 'how often its catalogue is read again, for example 12h; never', readInterval)
+    .option(
+      '--sync-interval <duration>',
+      'how often its catalogue is read again, for example 12h, or never',
+      readInterval,
+    )
     .option(
       '--sync-database <name>',
       'database whose catalogue is read; may be given several times (default: all)',
@@ -37,7 +41,7 @@ export function readSettings(options: SettingOptions) {
     labels: options.label,
     externalLink: options.externalLink,
     manageMode: options.manageMode,
-    syncIntervalSeconds: options.syncInterval,
+    syncIntervalSeconds: options.syncInterval === 'never' ? null : options.syncInterval,
     syncDatabases: options.syncDatabase,
   })
 }
@@ -48,8 +52,8 @@ function readLabel(text: string, before: Readonly<Record<string, string>> = {}):
   return { ...before, [key]: value.join('=') }
 }
 
-function readInterval(text: string): number | null {
-  return text === 'never' ? null : durationSeconds(text)
+function readInterval(text: string): number | 'never' {
+  return text === 'never' ? text : durationSeconds(text)
 }
 
 function collect(value: string, before: readonly string[] = []): readonly string[] {
