@@ -561,7 +561,7 @@ export const ERRORS = {
     'Use the admin data source by name, if you may.',
   ),
   READ_ONLY_UNAVAILABLE: row(
-    'absent',
+    'conflict',
     409,
     '55000',
     'RESOURCE_CONFLICT',
@@ -571,7 +571,7 @@ export const ERRORS = {
   ),
   RESULT_TOO_LARGE: row(
     'limit',
-    413,
+    400,
     '54000',
     'INVALID_PARAMETER_VALUE',
     'invalid_request',
@@ -580,7 +580,7 @@ export const ERRORS = {
   ),
   CANCELLED: row(
     'caller',
-    499,
+    400,
     '57014',
     'CANCELLED',
     'invalid_request',

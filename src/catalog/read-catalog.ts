@@ -40,7 +40,7 @@ export async function readDatabases(
 }
 
 /** One database. @throws PosternError PERMISSION_DENIED | INSTANCE_NOT_FOUND | DATABASE_NOT_FOUND */
-export async function readDatabase(
+async function readDatabase(
   deps: ReadDependencies,
   actor: Actor,
   instanceName: string,
@@ -56,6 +56,7 @@ export async function readDatabase(
   )
 }
 
+/** Schemas of a database in the order of their names. @throws PosternError PERMISSION_DENIED | INSTANCE_NOT_FOUND | DATABASE_NOT_FOUND */
 export async function readSchemas(
   deps: ReadDependencies,
   actor: Actor,
@@ -67,6 +68,7 @@ export async function readSchemas(
   return listCatalogSchemas(deps.store.db, id, page)
 }
 
+/** Tables and views of a database, or of one of its schemas. @throws PosternError PERMISSION_DENIED | INSTANCE_NOT_FOUND | DATABASE_NOT_FOUND */
 export async function readTables(
   deps: ReadDependencies,
   actor: Actor,

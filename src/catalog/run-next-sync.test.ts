@@ -301,6 +301,7 @@ describe('beside other changes', () => {
       runner({
         databases: ['a', 'b'],
         async *describe(_database, signal) {
+          yield { schema: 'read', tables: [tableOf('t')] }
           await cancelSync(fixture.deps, fixture.admin, name, running)
           await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
           throw new PosternError('CANCELLED', 'cancelled')
@@ -309,6 +310,7 @@ describe('beside other changes', () => {
       never,
     )
     expect(await findSyncRun(store.db, id, running)).toMatchObject({ state: 'CANCELLED', databasesDone: 0 })
+    expect(await tablesOf(name, 'a')).toEqual(['read.t'])
   })
 
   it('an instance that is removed meanwhile is no failure', async () => {

@@ -13,8 +13,7 @@ export const SyncInput = z.strictObject({
 })
 export type SyncInput = z.infer<typeof SyncInput>
 
-export const SyncState = z.enum(['QUEUED', 'RUNNING', 'DONE', 'FAILED', 'CANCELLED'])
-export type SyncState = z.infer<typeof SyncState>
+const SyncState = z.enum(['QUEUED', 'RUNNING', 'DONE', 'FAILED', 'CANCELLED'])
 
 /** A reading of the catalogue of one instance, and how far it is. As a stream, one of these a line until it has ended. */
 export const SyncRun = z.object({
@@ -63,7 +62,7 @@ export const CatalogDatabase = z.object({
 export type CatalogDatabase = z.infer<typeof CatalogDatabase>
 export const CatalogDatabaseList = z.object({ databases: z.array(CatalogDatabase), nextPageToken })
 
-export const CatalogSchema = z.object({
+const CatalogSchema = z.object({
   name: z.string().describe('Empty for engines without schemas.'),
   tableCount: z.number().int(),
   ...problemFields,

@@ -2,10 +2,9 @@ import { z } from 'zod'
 import { nextPageToken, PageQuery } from './paging.ts'
 
 /** Longest statement, in characters. */
-export const SQL_STATEMENT_MAX = 512 * 1024
+const SQL_STATEMENT_MAX = 512 * 1024
 
-export const SqlSource = z.enum(['read_only', 'admin', 'self'])
-export type SqlSource = z.infer<typeof SqlSource>
+const SqlSource = z.enum(['read_only', 'admin', 'self'])
 
 export const ExecuteSqlInput = z.strictObject({
   statement: z
@@ -41,8 +40,7 @@ export const ExecuteSqlInput = z.strictObject({
 export type ExecuteSqlInput = z.infer<typeof ExecuteSqlInput>
 
 /** Which limit cut a result. */
-export const SqlTruncation = z.enum(['rows', 'bytes', 'time'])
-export type SqlTruncation = z.infer<typeof SqlTruncation>
+const SqlTruncation = z.enum(['rows', 'bytes', 'time'])
 
 const cell = z.string().nullable()
 
@@ -100,7 +98,7 @@ export const SqlEvent = z.discriminatedUnion('type', [
 ])
 export type SqlEvent = z.infer<typeof SqlEvent>
 
-export const SqlExecutionState = z.enum(['RUNNING', 'DONE', 'FAILED', 'CANCELLED'])
+const SqlExecutionState = z.enum(['RUNNING', 'DONE', 'FAILED', 'CANCELLED'])
 
 export const SqlExecution = z.object({
   id: z.uuid(),

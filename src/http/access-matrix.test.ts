@@ -80,6 +80,21 @@ const table: readonly Row[] = [
   row('DELETE', '/v1/sshKeys/{id}', [401, 403, 404, 404]),
   row('GET', '/v1/engines', [401, 200, 200, 200]),
   row('GET', '/v1/engines/{engine}', [401, 200, 200, 200]),
+  row('POST', '/v1/instances/{name}:sync', [401, 403, 404, 404]),
+  row('GET', '/v1/instances/{name}/syncRuns', [401, 403, 404, 404]),
+  row('GET', '/v1/instances/{name}/syncRuns/{id}', [401, 403, 404, 404]),
+  row('POST', '/v1/instances/{name}/syncRuns/{id}:cancel', [401, 403, 404, 404]),
+  row('GET', '/v1/instances/{name}/databases', [401, 404, 404, 404]),
+  row('GET', '/v1/instances/{name}/databases/{database}/schemas', [401, 404, 404, 404]),
+  row('GET', '/v1/instances/{name}/databases/{database}/tables', [401, 404, 404, 404]),
+  row('GET', '/v1/instances/{name}/databases/{database}/tables/{table}', [401, 404, 404, 404]),
+  row('GET', '/v1/catalog:search', [401, 200, 200, 200]),
+  row('POST', '/v1/instances/{name}/sql:execute', [401, 404, 404, 404], { statement: 'select 1' }),
+  row('GET', '/v1/sqlExecutions', [401, 200, 200, 200]),
+  row('DELETE', '/v1/sqlExecutions', [401, 200, 200, 200]),
+  row('GET', '/v1/sqlExecutions/{id}', [401, 404, 404, 404]),
+  row('DELETE', '/v1/sqlExecutions/{id}', [401, 404, 404, 404]),
+  row('POST', '/v1/sqlExecutions/{id}:cancel', [401, 404, 404, 404]),
   row('POST', '/v1/instances/{name}/roles', [401, 403, 404, 404], unknownPrincipal),
   row('GET', '/v1/instances/{name}/roles', [401, 404, 404, 404]),
   row('GET', '/v1/instances/{name}/roles/{roleName}', [401, 404, 404, 404]),
@@ -97,6 +112,9 @@ function row(method: Method, path: string, statuses: Row['statuses'], payload?: 
       .replace('{engine}', 'postgres')
       .replace('{id}', uuid)
       .replace('{roleName}', 'none')
+      .replace('{database}', 'none')
+      .replace('{table}', 'none')
+      .replace('catalog:search', 'catalog:search?query=none')
   return { method, path, url, payload, statuses }
 }
 

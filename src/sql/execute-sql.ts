@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { requireAvailableInstance } from '../access/find-instance.ts'
 import { auditRecord, type AuditEntry } from '../audit/audit-record.ts'
 import { recordAudit } from '../audit/record-audit.ts'
-import { asPosternError, PosternError } from '../base/errors.ts'
+import { asPosternError, type PosternError } from '../base/errors.ts'
 import { newUuid, type SessionId } from '../base/ids.ts'
 import type { ExecuteSqlInput, SqlEvent } from '../contract/sql.ts'
 import type { Actor } from '../identity/actor.ts'
@@ -11,20 +11,11 @@ import { withStoreErrors } from '../store/constraint-errors.ts'
 import type { InstanceRow } from '../store/instances.ts'
 import { insertSqlExecution } from '../store/sql-executions.ts'
 import { resolveLimits, type StatementLimits } from './resolve-limits.ts'
-import { runStatement } from './run-statement.ts'
+import { runStatement, type RunningSql } from './run-statement.ts'
 import type { SqlDependencies } from './sql-dependencies.ts'
 import { chooseTarget, openTarget, type OpenTarget, type SqlTarget } from './sql-target.ts'
 import { statementKind } from './statement-kind.ts'
 import { sealStatement } from './statement-seal.ts'
-
-/** A statement that runs. Its events must be read to their end, or the iteration be ended: that ends the session. */
-export interface RunningSql {
-  readonly start: Extract<SqlEvent, { type: 'start' }>
-  /** What follows the start. */
-  readonly events: AsyncGenerator<SqlEvent, void>
-  /** Aborted when it is over whether somebody still reads or not: what is left must be thrown away. */
-  readonly overdue: AbortSignal
-}
 
 /** For the end of a statement to be written, beyond its own time limit, before it counts as lost. */
 const END_GRACE_SECONDS = 120

@@ -3,10 +3,18 @@ import type { SqlEvent } from '../contract/sql.ts'
 import type { EngineSession } from '../engines/engine.ts'
 import type { QueryEvent } from '../engines/query-events.ts'
 import { endSqlExecution, type SqlSource, type SqlTruncation } from '../store/sql-executions.ts'
-import type { RunningSql } from './execute-sql.ts'
 import { ResultLimit } from './limit-result.ts'
 import type { StatementLimits } from './resolve-limits.ts'
 import type { SqlDependencies } from './sql-dependencies.ts'
+
+/** A statement that runs. Its events must be read to their end, or the iteration be ended: that ends the session. */
+export interface RunningSql {
+  readonly start: Extract<SqlEvent, { type: 'start' }>
+  /** What follows the start. */
+  readonly events: AsyncGenerator<SqlEvent, void>
+  /** Aborted when it is over whether somebody still reads or not: what is left must be thrown away. */
+  readonly overdue: AbortSignal
+}
 
 interface Statement {
   readonly execution: { readonly id: string; readonly statement: string }

@@ -1,4 +1,4 @@
-import { authorize } from '../access/policy.ts'
+import { authorize, mayDo } from '../access/policy.ts'
 import { asPosternError, PosternError } from '../base/errors.ts'
 import type { SessionId } from '../base/ids.ts'
 import type { ExecuteSqlInput } from '../contract/sql.ts'
@@ -38,7 +38,7 @@ export async function chooseTarget(
     return { source, roleName: role ?? actor.name }
   }
   // Before anything is looked up: whoever may not read learns nothing of the data sources.
-  authorize(actor, source === 'admin' ? 'sql.admin' : 'sql.readOnly')
+  requireShared(actor, source === 'admin' ? 'sql.admin' : 'sql.readOnly')
   if (dataSourceId !== undefined) {
     const named = await findDataSource(deps.store.db, instance.id, dataSourceId)
     if (named === undefined) {
@@ -47,7 +47,7 @@ export async function chooseTarget(
     if (source !== undefined && source !== named.type) {
       throw invalid('dataSourceId', `names a data source of type ${named.type}, and source says ${source}`)
     }
-    authorize(actor, named.type === 'admin' ? 'sql.admin' : 'sql.readOnly')
+    requireShared(actor, named.type === 'admin' ? 'sql.admin' : 'sql.readOnly')
     return { source: named.type, sources: [named] }
   }
   if (source === 'admin') {
@@ -98,6 +98,16 @@ export async function openTarget(
     }
   }
   throw unavailable(instance, 'has no read-only data source that answers', failure?.code)
+}
+
+/** A data source is Postern's own login: what one may read by it is what its user may read. */
+function requireShared(actor: Actor, action: 'sql.admin' | 'sql.readOnly'): void {
+  if (mayDo(actor, action)) return
+  throw new PosternError(
+    'PERMISSION_DENIED',
+    `SQL on the data sources of an instance needs the role Workspace Admin or Workspace DBA; ${actor.name} is a Workspace Member`,
+    { hint: 'Run it as your own Postgres role: source self, or --as-myself on the command line.', detail: { action } },
+  )
 }
 
 function invalid(field: string, problem: string): PosternError {

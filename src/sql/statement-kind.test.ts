@@ -16,5 +16,5 @@ it.each([
 
 it('takes no time for a long run of comments', () => {
   expect(statementKind(`${'/* */ '.repeat(50_000)}select 1`)).toBe('SELECT')
-  expect(statementKind(`${'/*'.repeat(100_000)}`)).toBe('OTHER')
+  expect(statementKind('/*'.repeat(100_000))).toBe('OTHER')
 })

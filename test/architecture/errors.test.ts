@@ -34,7 +34,7 @@ describe('a row of the error table', () => {
 
 describe('docs/reference/errors.md', () => {
   const page = readFileSync(join(repositoryRoot, 'docs/reference/errors.md'), 'utf8')
-  const documented = new Set(page.match(/\b[A-Z]{2,}(?:_[A-Z]+)+\b|\bINTERNAL\b|\bUNAUTHENTICATED\b/g))
+  const documented = new Set(page.match(/\b[A-Z]{2,}(?:_[A-Z]+)+\b|\bINTERNAL\b|\bUNAUTHENTICATED\b|\bCANCELLED\b/g))
 
   it.each(rows)('explains %s', (code, row) => {
     expect([...documented]).toContain(code)

@@ -51,7 +51,7 @@ describeWith(['openssl'], 'SQL by the API', () => {
     dba = asDba!
     member = asMember!
     stranger = asStranger!
-    memberName = principals[1]!.clientId
+    memberName = principals[1].clientId
     await admin.expect('POST', '/v1/instances', {
       kind: 'external',
       name: 'shop-db',
@@ -269,9 +269,9 @@ describeWith(['openssl'], 'SQL by the API', () => {
       const reader = response.body!.getReader()
       const first = JSON.parse(new TextDecoder().decode((await reader.read()).value).split('\n')[0]!) as SqlLine
       await eventually(async () => (await running('by id')) === 1)
-      expect((await stranger.send('POST', `/v1/sqlExecutions/${first['executionId']}:cancel`)).status).toBe(404)
+      expect((await stranger.send('POST', `/v1/sqlExecutions/${String(first['executionId'])}:cancel`)).status).toBe(404)
       expect(await running('by id')).toBe(1)
-      await dba.expect('POST', `/v1/sqlExecutions/${first['executionId']}:cancel`)
+      await dba.expect('POST', `/v1/sqlExecutions/${String(first['executionId'])}:cancel`)
       let rest = ''
       for (;;) {
         const { value, done } = await reader.read()
@@ -328,6 +328,16 @@ describeWith(['openssl'], 'SQL by the API', () => {
       expect((await runSql(member, 'shop-db', statement, { source: 'self' })).end).toMatchObject({ state: 'DONE' })
       const { rows } = await superuser.query(`select rolcanlogin from pg_roles where rolname = 'exampleuser'`)
       expect(rows).toEqual([{ rolcanlogin: true }])
+    })
+
+    test('[D2-067] further privileges are granted by SQL, as whoever may grant them', async () => {
+      const grant = 'grant select on item to exampleuser'
+      expect((await runSql(member, 'shop-db', grant, { source: 'self' })).error).toMatchObject({
+        databaseCode: '42501',
+      })
+      expect((await runSql(dba, 'shop-db', grant, { source: 'admin' })).end).toMatchObject({ state: 'DONE' })
+      const { rows } = await runSql(dba, 'shop-db', `select has_table_privilege('exampleuser', 'item', 'select')`)
+      expect(rows).toEqual([['t']])
     })
 
     test('cannot take the Postgres role of another', async () => {

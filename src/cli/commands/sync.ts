@@ -107,7 +107,8 @@ function conclude(cli: Cli, instance: string, syncRun: SyncRun): number {
     case 'CANCELLED':
       terminal.note(`${instance}: the reading was cancelled after ${syncRun.databasesDone} databases.`)
       return 0
-    default:
+    case 'QUEUED':
+    case 'RUNNING':
       terminal.note(
         `${instance}: reading ${syncRun.id} ${syncRun.state === 'QUEUED' ? 'waits for its turn' : 'goes on'}.`,
       )

@@ -42,7 +42,9 @@ export class JsonResults implements ShowResults {
         return
       case 'progress':
         return
-      default:
+      case 'start':
+      case 'error':
+      case 'end':
         this.#rest[type] = fields
     }
   }

@@ -32,7 +32,10 @@ export class TableResults implements ShowResults {
         return this.#complete(event.command, event.rowCount)
       case 'notice':
         return this.#terminal.note(`${printable(event.severity)}: ${printable(event.message)}`)
-      default:
+      case 'start':
+      case 'progress':
+      case 'error':
+      case 'end':
         return
     }
   }

@@ -10,10 +10,11 @@ import {
 } from '../../contract/sql.ts'
 import { executeSql } from '../../sql/execute-sql.ts'
 import { cancelSql, deleteSqlHistory, readSqlExecution, readSqlHistory } from '../../sql/history.ts'
-import { callerGone, ndjsonType, sendLines } from '../ndjson.ts'
 import { decodePageToken, pageTokenFor } from '../page-token.ts'
 import { presentSqlExecution } from '../present/sql-execution.ts'
 import { actorOf, answers, streamAnswers, type AddRoutes } from '../route.ts'
+import { sendLines } from '../send-lines.ts'
+import { NDJSON, signalOf } from '../stream-lines.ts'
 
 const params = z.object({ name: z.string() })
 const idParams = z.object({ id: z.uuid() })
@@ -27,12 +28,12 @@ export const sqlRoutes: AddRoutes = (app, deps) => {
         summary: 'Run SQL: the events of its answer, one JSON object a line; closing the request cancels',
         params,
         body: ExecuteSqlInput,
-        produces: [ndjsonType],
+        produces: [NDJSON],
         response: streamAnswers(SqlEvent),
       },
     },
     async (request, reply) => {
-      const gone = callerGone(request, reply)
+      const gone = signalOf(request, reply)
       const running = await executeSql(deps, actorOf(request), request.params.name, request.body, gone)
       return sendLines(reply, startingWith(running.start, running.events), { gone, overdue: running.overdue })
     },

@@ -9,10 +9,11 @@ import {
 } from '../../catalog/sync-runs.ts'
 import { SyncInput, SyncRun, SyncRunList } from '../../contract/catalog.ts'
 import { PageQuery } from '../../contract/paging.ts'
-import { callerGone, ndjsonType, sendLines } from '../ndjson.ts'
 import { cutPage, decodePageToken } from '../page-token.ts'
 import { presentSyncRun } from '../present/catalog.ts'
 import { actorOf, answers, type AddRoutes } from '../route.ts'
+import { sendLines } from '../send-lines.ts'
+import { signalOf, wantsLines } from '../stream-lines.ts'
 
 const params = z.object({ name: z.string() })
 const runParams = params.extend({ id: z.uuid() })
@@ -34,8 +35,8 @@ export const syncRoutes: AddRoutes = (app, deps) => {
     async (request, reply) => {
       const { name } = request.params
       const run = await startSync(deps, actorOf(request), name, request.body?.databases)
-      if (!(request.headers.accept ?? '').includes(ndjsonType)) return presentSyncRun(run, name)
-      const gone = callerGone(request, reply)
+      if (!wantsLines(request)) return presentSyncRun(run, name)
+      const gone = signalOf(request, reply)
       return sendLines(reply, presented(watchSyncRun(deps, run, gone), name), { gone })
     },
   )

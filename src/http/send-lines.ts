@@ -1,22 +1,6 @@
 import { Readable } from 'node:stream'
-import type { FastifyReply, FastifyRequest } from 'fastify'
-
-/** Media type of a stream of JSON objects, one a line. */
-export const ndjsonType = 'application/x-ndjson'
-
-/** Aborted when the caller is gone before the answer was finished: whatever is done for him may end. */
-export function callerGone(request: FastifyRequest, reply: FastifyReply): AbortSignal {
-  const gone = new AbortController()
-  const end = (): void => {
-    if (!reply.raw.writableFinished) gone.abort()
-  }
-  request.raw.socket.once('close', end)
-  reply.raw.once('close', () => {
-    end()
-    request.raw.socket.off('close', end)
-  })
-  return gone.signal
-}
+import type { FastifyReply } from 'fastify'
+import { NDJSON } from './stream-lines.ts'
 
 /**
  * Answers with one JSON object a line, each sent as soon as it is there. What the caller does not read is not asked for: the
@@ -37,7 +21,7 @@ export function sendLines(
   if (gone.aborted) end()
   // Whoever stands between must not keep lines back.
   return reply
-    .type(ndjsonType)
+    .type(NDJSON)
     .header('x-accel-buffering', 'no')
     .serializer((payload: unknown) => payload as string)
     .send(stream)
