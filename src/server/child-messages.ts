@@ -53,14 +53,14 @@ export interface ChildBootstrap extends CommonBootstrap {
 /** Asks for a way through SSH. It goes from who needs it to the supervisor and from there to the tunnels. */
 export interface TunnelOrderMessage {
   readonly type: 'tunnel-order'
-  /** Of the sender; the answer has it too. */
-  readonly id: number
+  /** Of the sender, and never that of another one, not even of the process before it; the answer has it too. */
+  readonly id: string
   readonly order: TunnelOrder
 }
 
 export interface TunnelAnswerMessage {
   readonly type: 'tunnel-answer'
-  readonly id: number
+  readonly id: string
   /** Undefined: there are no tunnels to be had. */
   readonly ticket: TunnelTicket | undefined
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { PosternError } from '../base/errors.ts'
 import type { TunnelOrder, TunnelTicket } from '../dialer/ssh/tunnel-messages.ts'
 import type { MessageToChild } from './child-messages.ts'
@@ -12,9 +13,8 @@ interface Waiting {
  * @returns how to place an order; it rejects with UPSTREAM_SSH_CLOSED when there are no tunnels to be had
  */
 export function tunnelOrders(): (order: TunnelOrder) => Promise<TunnelTicket> {
-  const waiting = new Map<number, Waiting>()
-  let lastId = 0
-  const settle = (id: number, ticket: TunnelTicket | undefined): void => {
+  const waiting = new Map<string, Waiting>()
+  const settle = (id: string, ticket: TunnelTicket | undefined): void => {
     const found = waiting.get(id)
     waiting.delete(id)
     clearTimeout(found?.timer)
@@ -29,7 +29,7 @@ export function tunnelOrders(): (order: TunnelOrder) => Promise<TunnelTicket> {
   return async (order) => {
     const ticket = await new Promise<TunnelTicket | undefined>((resolve) => {
       if (!process.connected) return resolve(undefined)
-      const id = ++lastId
+      const id = randomUUID()
       waiting.set(id, { answer: resolve, timer: setTimeout(() => settle(id, undefined), order.timeoutMs) })
       process.send?.({ type: 'tunnel-order', id, order })
     })

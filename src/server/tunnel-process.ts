@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { chmodSync } from 'node:fs'
 import type { TunnelOrder, TunnelTicket } from '../dialer/ssh/tunnel-messages.ts'
 import { claimSocketFolder } from '../postgres-server/socket-folder.ts'
@@ -32,9 +33,8 @@ const DRAIN_MS = 0
  */
 export class TunnelProcess {
   readonly #options: TunnelProcessOptions
-  readonly #pending = new Map<number, PendingOrder>()
+  readonly #pending = new Map<string, PendingOrder>()
   #child: SupervisedChild | undefined
-  #lastId = 0
   #isStopping = false
 
   constructor(options: TunnelProcessOptions) {
@@ -45,7 +45,7 @@ export class TunnelProcess {
   order(order: TunnelOrder): Promise<TunnelTicket | undefined> {
     return new Promise((answer) => {
       if (this.#isStopping) return answer(undefined)
-      const id = ++this.#lastId
+      const id = randomUUID()
       const timer = setTimeout(() => this.#settle(id, undefined), order.timeoutMs)
       this.#pending.set(id, { order, answer, timer })
       this.#child ??= this.#start()
@@ -102,7 +102,7 @@ export class TunnelProcess {
     if (message.type === 'tunnel-answer') this.#settle(message.id, message.ticket)
   }
 
-  #settle(id: number, ticket: TunnelTicket | undefined): void {
+  #settle(id: string, ticket: TunnelTicket | undefined): void {
     const pending = this.#pending.get(id)
     this.#pending.delete(id)
     clearTimeout(pending?.timer)
