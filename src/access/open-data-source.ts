@@ -7,7 +7,7 @@ import type { DataSourceRow } from '../store/data-sources.ts'
 import type { InstanceRow } from '../store/instances.ts'
 import { openDataSourceSecrets, routeOf } from './data-source-secrets.ts'
 
-export interface OpenDataSourceOptions extends Omit<OpenOptions, 'dialer' | 'secrets'> {
+export interface OpenDataSourceOptions extends Omit<OpenOptions, 'dialer' | 'secrets' | 'manageMode'> {
   /** Another database of the same server than the data source names: the same login reaches it. */
   readonly database?: string
 }
@@ -20,7 +20,7 @@ export interface OpenDataSourceOptions extends Omit<OpenOptions, 'dialer' | 'sec
  */
 export async function openDataSource(
   deps: { readonly masterKey: MasterKey; readonly dialer: DialerDependencies },
-  instance: Pick<InstanceRow, 'name' | 'state'>,
+  instance: Pick<InstanceRow, 'name' | 'state' | 'manageMode'>,
   source: DataSourceRow,
   { database, ...options }: OpenDataSourceOptions,
 ): Promise<EngineSession> {
@@ -32,6 +32,7 @@ export async function openDataSource(
   const route = routeOf(source)
   return engine.open(database === undefined ? route : { ...route, database }, {
     ...options,
+    manageMode: instance.manageMode ?? undefined,
     dialer: deps.dialer,
     secrets,
   })
