@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { DataSourceInput, DataSourceName, DataSourcePatch } from './data-sources.ts'
-import { EngineName } from './engines.ts'
+import { EngineName, ManageMode } from './engines.ts'
 import { Problem } from './problem.ts'
 
 export const ConnectionStage = z.object({
@@ -64,6 +64,7 @@ export type ConnectionTestEvent = z.infer<typeof ConnectionTestEvent>
 export const TestConnectionInput = z.strictObject({
   engine: EngineName.default('postgres'),
   type: z.enum(['admin', 'read_only']).default('admin'),
+  manageMode: ManageMode.optional().describe('Oracle: the one that is meant.'),
   dataSource: DataSourceInput,
 })
 export type TestConnectionInput = z.infer<typeof TestConnectionInput>

@@ -44,5 +44,6 @@ export function streamLines<Line extends object>(
     lines.end()
   }
   void answer()
-  return reply.type(NDJSON).send(lines)
+  // Whoever stands between must not keep lines back.
+  return reply.type(NDJSON).header('x-accel-buffering', 'no').send(lines)
 }

@@ -14,6 +14,7 @@ import { testDrafts } from './test-drafts.ts'
 import {
   changeDataSources,
   draftPlan,
+  knownOf,
   requireChangeable,
   requireDataSources,
   type InstanceUpdate,
@@ -137,10 +138,10 @@ function updateOf(instance: InstanceRow, drafts: InstanceUpdate['drafts'], skipT
 
 async function report(
   deps: InstanceDependencies,
-  { instance, drafts }: InstanceUpdate,
+  update: InstanceUpdate,
   options: UpdateOptions,
 ): Promise<ConnectionReport> {
-  return (await testDrafts(deps, drafts, { ...options, cluster: instance.systemIdentifier })).report
+  return (await testDrafts(deps, update.drafts, { ...options, ...knownOf(update) })).report
 }
 
 /** The data source of that name or id. @throws PosternError NOT_FOUND */

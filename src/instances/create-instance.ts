@@ -55,7 +55,8 @@ export async function validateInstance(
   authorize(actor, 'instance.create')
   const drafts = input.kind === 'managed' ? [] : await draftAll(deps, actor, newUuid<InstanceId>(), input)
   settingsChange(input.engine, input)
-  return (await testDrafts(deps, drafts, options)).report
+  const manageMode = manageModeOf(input.engine, input.manageMode)
+  return (await testDrafts(deps, drafts, { ...options, manageMode })).report
 }
 
 async function createExternal(
@@ -68,7 +69,9 @@ async function createExternal(
   const { engine, name } = input
   const settings = { ...settingsChange(engine, input), manageMode: manageModeOf(engine, input.manageMode) }
   const drafts = await draftAll(deps, actor, id, input)
-  const tests = input.skipTest ? undefined : await testDrafts(deps, drafts, options)
+  const tests = input.skipTest
+    ? undefined
+    : await testDrafts(deps, drafts, { ...options, manageMode: settings.manageMode })
   if (tests?.failure !== undefined) throw tests.failure
   const [admin] = drafts
   const found = admin && tests?.upstreamOf.get(admin)

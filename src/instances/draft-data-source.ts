@@ -4,6 +4,7 @@ import { newUuid, type DataSourceId, type InstanceId, type WorkspaceId } from '.
 import { Secret } from '../base/secret.ts'
 import type { DataSourcePatch } from '../contract/data-sources.ts'
 import { ENGINE_CAPABILITIES, type EngineName } from '../contract/engines.ts'
+import { understandFields } from '../contract/understand-fields.ts'
 import { PLAIN_ROUTE, type DataSourceRoute } from '../dialer/data-source-route.ts'
 import type { DataSourceSecrets, SecretField } from '../dialer/data-source-secrets.ts'
 import { destinationFingerprint } from '../dialer/destination-fingerprint.ts'
@@ -69,7 +70,8 @@ export async function draftDataSource(
   const { before } = base
   const start = before ?? newSource(base)
   const hops = await draftSshHops(deps, workspaceId, before?.ssh ?? [], patch.ssh)
-  const source = { ...patched(start, patch), ssh: hops.hops }
+  const plain = patched(start, patch)
+  const source = { ...plain, fields: understandFields(plain.engine, plain.fields), ssh: hops.hops }
   const route = routeOf(source)
   const hasMoved = before !== undefined && destinationFingerprint(route) !== destinationFingerprint(routeOf(before))
   const entered: DataSourceSecrets = { ...enteredSecrets(patch), ...hops.entered }

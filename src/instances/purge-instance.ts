@@ -4,6 +4,7 @@ import { authorize } from '../access/policy.ts'
 import { dropBoundRole, type UpstreamOutcome } from '../access/unbind-postgres-role.ts'
 import { recordAudit } from '../audit/record-audit.ts'
 import { asPosternError, PosternError, type ErrorCode } from '../base/errors.ts'
+import { forgetCatalogue } from '../catalog/forget-catalogue.ts'
 import type { Actor } from '../identity/actor.ts'
 import { changeInstance, deleteInstance as deleteInstanceRow, type InstanceRow } from '../store/instances.ts'
 import { listPostgresRoleBindings } from '../store/postgres-role-bindings.ts'
@@ -41,6 +42,7 @@ export async function purgeInstance(deps: InstanceDependencies, actor: Actor, na
   const leftovers = (await dropRoles(deps, instance)).filter(
     ({ outcome }) => outcome === 'left' || outcome === 'failed',
   )
+  await forgetCatalogue(deps, instance.id)
   await deps.store.db.transaction().execute(async (db) => {
     await deleteInstanceRow(db, instance.id)
     if (leftovers.length === 0) return

@@ -1,5 +1,6 @@
 import { asPosternError, PosternError } from '../base/errors.ts'
 import type { ConnectionReport, ConnectionStage } from '../contract/connection-reports.ts'
+import type { ManageMode } from '../contract/engines.ts'
 import type { DataSourceRoute } from '../dialer/data-source-route.ts'
 import type { DataSourceSecrets } from '../dialer/data-source-secrets.ts'
 import { tlsWarnings } from '../dialer/describe-tls-peer.ts'
@@ -17,6 +18,8 @@ export interface TestSubject {
   readonly name: string
   readonly route: DataSourceRoute
   readonly purpose: SessionPurpose
+  /** Of its instance; null where there is none to choose. */
+  readonly manageMode?: ManageMode | null
   /** First stage of the test: wherever the secrets come from. */
   openSecrets(): Promise<DataSourceSecrets>
 }
@@ -76,6 +79,7 @@ export async function testConnection(
       dialer: deps.dialer,
       secrets,
       purpose,
+      manageMode: subject.manageMode ?? undefined,
       timeoutMs: TEST_TIMEOUT_MS,
       ...(signal && { signal }),
       onStage: (stage, detail) => {

@@ -1,4 +1,5 @@
 import { PosternError } from '../base/errors.ts'
+import type { ManageMode } from '../contract/engines.ts'
 import type { ConnectionReport } from '../contract/connection-reports.ts'
 import type { DataSourceDraft } from './draft-data-source.ts'
 import type { InstanceDependencies } from './instance-dependencies.ts'
@@ -20,14 +21,14 @@ export interface DraftTests {
 export async function testDrafts(
   deps: InstanceDependencies,
   drafts: readonly DataSourceDraft[],
-  options: TestOptions & { readonly cluster?: string | null },
+  options: TestOptions & { readonly manageMode: ManageMode | null; readonly cluster?: string | null },
 ): Promise<DraftTests> {
   const upstreamOf = new Map<DataSourceDraft, TestedUpstream>()
   const reports: ConnectionReport[] = []
   let failure: PosternError | undefined
   let cluster = options.cluster ?? null
   for (const draft of drafts.toSorted((a, b) => a.source.type.localeCompare(b.source.type))) {
-    const test = await testConnection(deps, subjectOf(draft), options)
+    const test = await testConnection(deps, { ...subjectOf(draft), manageMode: options.manageMode }, options)
     const found = 'upstream' in test ? test.upstream : undefined
     if (found !== undefined) upstreamOf.set(draft, found)
     if ('failure' in test) failure ??= ofDataSource(test.failure, draft, drafts.length)

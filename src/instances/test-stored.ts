@@ -18,6 +18,7 @@ import { pick } from './change-data-sources.ts'
 import { draftDataSource } from './draft-data-source.ts'
 import { instanceAudit } from './instance-audit.ts'
 import type { InstanceDependencies } from './instance-dependencies.ts'
+import { manageModeOf } from './instance-settings.ts'
 import { testConnection, type ConnectionTest, type TestOptions } from './test-connection.ts'
 import { testDrafts } from './test-drafts.ts'
 
@@ -25,14 +26,14 @@ import { testDrafts } from './test-drafts.ts'
 export async function testUnsaved(
   deps: InstanceDependencies,
   actor: Actor,
-  { engine, type, dataSource }: TestConnectionInput,
+  { engine, type, manageMode, dataSource }: TestConnectionInput,
   options: TestOptions = {},
 ): Promise<ConnectionReport> {
   authorize(actor, 'instance.test')
   const name = type === 'admin' ? 'admin' : 'read-only-1'
   const base = { engine, instanceId: newUuid<InstanceId>(), name, type }
   const draft = await draftDataSource(deps, actor.workspaceId, base, dataSource)
-  return (await testDrafts(deps, [draft], options)).report
+  return (await testDrafts(deps, [draft], { ...options, manageMode: manageModeOf(engine, manageMode) })).report
 }
 
 /**
@@ -57,17 +58,19 @@ export async function testStored(
     throw new PosternError('INSTANCE_NOT_AVAILABLE', `Instance '${instanceName}' is ${instance.state}, not AVAILABLE`)
   }
   const source = pick(await listDataSources(deps.store.db, [instance.id]), instance, nameOrId)
+  const known = { cluster: instance.systemIdentifier, manageMode: instance.manageMode }
   if (patch !== undefined && Object.keys(patch).length > 0) {
     if (instance.kind === 'managed') {
       throw new PosternError('INVALID_ARGUMENT', 'The data source of a managed instance is not changed by hand')
     }
     const draft = await draftDataSource(deps, actor.workspaceId, { before: source }, patch)
-    return (await testDrafts(deps, [draft], { ...options, cluster: instance.systemIdentifier })).report
+    return (await testDrafts(deps, [draft], { ...options, ...known })).report
   }
   const subject = {
     name: source.name,
     route: routeOf(source),
     purpose: source.type,
+    manageMode: instance.manageMode,
     openSecrets: () => openDataSourceSecrets(deps, source),
   }
   const test = await testConnection(deps, subject, options)

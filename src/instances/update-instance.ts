@@ -58,8 +58,14 @@ export async function validateUpdate(
   options: UpdateOptions = {},
 ): Promise<ConnectionReport> {
   authorize(actor, 'instance.update')
-  const { instance, drafts } = await planUpdate(deps, actor, name, input, options)
-  return (await testDrafts(deps, drafts, { ...options, cluster: instance.systemIdentifier })).report
+  const update = await planUpdate(deps, actor, name, input, options)
+  return (await testDrafts(deps, update.drafts, { ...options, ...knownOf(update) })).report
+}
+
+/** What is known of the instance that a test of its data sources looks at. */
+export function knownOf({ instance, change }: InstanceUpdate) {
+  const manageMode = change.manageMode === undefined ? instance.manageMode : change.manageMode
+  return { manageMode, cluster: instance.systemIdentifier }
 }
 
 /** A change of an instance, complete and checked. */
@@ -152,9 +158,7 @@ export async function changeDataSources(
 ): Promise<void> {
   const { instance, skipTest } = update
   const touched = update.drafts.filter(({ needsTest }) => needsTest)
-  const tests = skipTest
-    ? undefined
-    : await testDrafts(deps, touched, { ...options, cluster: instance.systemIdentifier })
+  const tests = skipTest ? undefined : await testDrafts(deps, touched, { ...options, ...knownOf(update) })
   if (tests?.failure !== undefined) throw tests.failure
   const drafts = update.drafts.map((draft) => ({
     ...draft,
