@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { TlsMode } from './tls-mode.ts'
+import type { TlsMode } from './tls-mode.ts'
 
 /** Makes of database. Amazon RDS, Aurora and Cloud SQL are reached as `postgres` or `mysql`. */
 export const EngineName = z.enum([

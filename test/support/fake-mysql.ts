@@ -14,7 +14,7 @@ const SECURE_CONNECTION = 0x8000
 const PLUGIN_AUTH = 0x0008_0000
 /** LOCAL_FILES, CONNECT_WITH_DB, MULTI_RESULTS: a hostile server offers everything. */
 const OTHERS = 0x0080 | 0x0008 | 0x0002_0000
-export const SCRAMBLE = Buffer.from('0123456789abcdefghij')
+const SCRAMBLE = Buffer.from('0123456789abcdefghij')
 
 /** A server that speaks MySQL as far as the test says. @param answers payloads; several for one packet of the client */
 export async function startFakeMysql(answers: readonly (Buffer | readonly Buffer[])[]): Promise<FakeMysql> {
@@ -67,7 +67,7 @@ function packet(payload: Buffer, sequence: number): Buffer {
   return Buffer.concat([header, payload])
 }
 
-/** HandshakeV10 without TLS. @see https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_connection_phase_packets.html */
+/** HandshakeV10 without TLS, as the protocol's documentation has it. */
 function greeting(): Buffer {
   const flags = PROTOCOL_41 | SECURE_CONNECTION | PLUGIN_AUTH | (OTHERS & ~SSL)
   const numbers = Buffer.alloc(4)

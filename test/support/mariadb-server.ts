@@ -48,7 +48,7 @@ export async function startMariadb({ identity, clientCa, settings = [] }: Mariad
   const run = join(folder('run'), 's')
   const asUser = user ? ['--user=mysql'] : []
   const made = spawnSync(
-    'mariadb-install-db',
+    '/usr/bin/mariadb-install-db',
     [
       '--no-defaults',
       ...asUser,

@@ -14,7 +14,7 @@ import { guardPackets, type PacketGuard } from './guard-packets.ts'
 interface DriverInternals {
   stream: Duplex
   packetParser: { execute(data: Buffer): void }
-  startTLS(done: (error?: Error) => void): void
+  startTLS(proceed: (error?: Error) => void): void
   _handleNetworkError(error: Error): void
   readonly config: { password?: string | undefined }
 }
@@ -110,19 +110,20 @@ function startTlsBy(
   onFailure: (error: Error) => void,
 ): void {
   const driver = internals(connection)
-  driver.startTLS = (done) => {
+  driver.startTLS = (proceed) => {
     driver.stream.removeAllListeners('data')
     tls.secure().then(
       (secured) => {
         guard.watch(secured)
+        // oxlint-disable-next-line no-underscore-dangle -- what the driver's own TLS would call
         secured.on('error', (error) => driver._handleNetworkError(error))
         secured.on('data', (data: Buffer) => driver.packetParser.execute(data))
         driver.stream = secured
-        done()
+        proceed()
       },
       (error: Error) => {
         onFailure(error)
-        done(new Error('no TLS', { cause: error }))
+        proceed(new Error('no TLS', { cause: error }))
       },
     )
   }

@@ -61,31 +61,30 @@ export function translateMysqlError(thrown: unknown): PosternError {
   return new PosternError(code, `${text} (error ${number})`, { cause: thrown, hint, detail: { databaseCode: number } })
 }
 
-/** As {@link translateMysqlError}, for what only happens before the session is open. */
+const noMysql: Translation = [
+  'UPSTREAM_PROTOCOL',
+  'what answers at the address of the database does not speak the MySQL protocol',
+]
+
+/** By the driver's own codes, which only come before the session is open. */
+const BY_LOGIN_CODE: Readonly<Record<string, Translation>> = {
+  HANDSHAKE_NO_SSL_SUPPORT: ['UPSTREAM_TLS_REFUSED', 'the database does not offer TLS'],
+  AUTH_SWITCH_PLUGIN_ERROR: [
+    'UPSTREAM_AUTH_UNSAFE',
+    'the database asked for a login method that Postern does not offer',
+    'Use mysql_native_password, caching_sha2_password or, over verified TLS, mysql_clear_password.',
+  ],
+  HANDSHAKE_UNKNOWN_ERROR: noMysql,
+  PROTOCOL_UNEXPECTED_PACKET: noMysql,
+}
+
+/** As {@link translateMysqlError}, for what happens before the session is open. */
 export function translateLoginError(thrown: unknown): PosternError {
   if (thrown instanceof PosternError) return thrown
-  switch (errorCode(thrown)) {
-    case 'HANDSHAKE_NO_SSL_SUPPORT':
-      return new PosternError('UPSTREAM_TLS_REFUSED', 'the database does not offer TLS', { cause: thrown })
-    case 'AUTH_SWITCH_PLUGIN_ERROR':
-      return new PosternError(
-        'UPSTREAM_AUTH_UNSAFE',
-        'the database asked for a login method that Postern does not offer',
-        {
-          cause: thrown,
-          hint: 'Use mysql_native_password, caching_sha2_password or, over verified TLS, mysql_clear_password.',
-        },
-      )
-    case 'HANDSHAKE_UNKNOWN_ERROR':
-    case 'PROTOCOL_UNEXPECTED_PACKET':
-      return new PosternError(
-        'UPSTREAM_PROTOCOL',
-        'what answers at the address of the database does not speak the MySQL protocol',
-        { cause: thrown },
-      )
-    default:
-      return translateMysqlError(thrown)
-  }
+  const known = BY_LOGIN_CODE[errorCode(thrown) ?? '']
+  if (known === undefined) return translateMysqlError(thrown)
+  const [code, text, hint] = known
+  return new PosternError(code, text, { cause: thrown, hint })
 }
 
 /** ER_QUERY_TIMEOUT of MySQL and TiDB, ER_STATEMENT_TIMEOUT of MariaDB. */

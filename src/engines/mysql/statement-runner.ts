@@ -49,7 +49,7 @@ export class StatementRunner {
     }
     this.#current = current
     this.#client.onLost(end)
-    deliver(connection.query({ sql, rowsAsArray: true, typeCast: false }) as unknown as DriverQuery, queue, end)
+    deliver(connection.query({ sql, rowsAsArray: true, typeCast: false }), queue, end)
     try {
       yield* queue.drain()
     } finally {

@@ -47,6 +47,8 @@ export async function* describeDatabase(
     if (signal.aborted) throw new PosternError('CANCELLED', 'describing the database was cancelled')
   }
   check()
+  // Printing an expression takes a lock, for which a page waits this long and then does without.
+  if (engine === 'postgres') await own(`set lock_timeout = '1s'`)
   for (const { name, usable, oid } of await readSchemas(own, engine)) {
     check()
     yield usable
@@ -124,22 +126,24 @@ async function readPage(own: OwnQuery, engine: EngineName, schemaOid: string, af
 
 async function readColumns(own: OwnQuery, oids: readonly string[]): Promise<Map<string, DescribedColumn[]>> {
   if (oids.length === 0) return new Map()
-  const rows = await own<{
-    oid: string
-    name: string
-    type: string
-    nullable: boolean
-    default: string | null
-    comment: string | null
-  }>(
-    `select a.attrelid::text as oid, a.attname::text as name, pg_catalog.format_type(a.atttypid, a.atttypmod) as type,
-       not a.attnotnull as nullable, pg_catalog.pg_get_expr(d.adbin, d.adrelid) as default,
-       pg_catalog.col_description(a.attrelid, a.attnum) as comment
-     from pg_catalog.pg_attribute a
-       left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
-     where a.attrelid in (${oids.map(Number).join(', ')}) and a.attnum > 0 and not a.attisdropped
-     order by a.attrelid, a.attnum`,
-  )
+  const read = (expression: string) =>
+    own<{
+      oid: string
+      name: string
+      type: string
+      nullable: boolean
+      default: string | null
+      comment: string | null
+    }>(
+      `select a.attrelid::text as oid, a.attname::text as name, pg_catalog.format_type(a.atttypid, a.atttypmod) as type,
+         not a.attnotnull as nullable, ${expression} as default,
+         pg_catalog.col_description(a.attrelid, a.attnum) as comment
+       from pg_catalog.pg_attribute a
+         left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+       where a.attrelid in (${oids.map(Number).join(', ')}) and a.attnum > 0 and not a.attisdropped
+       order by a.attrelid, a.attnum`,
+    )
+  const rows = await read('pg_catalog.pg_get_expr(d.adbin, d.adrelid)').catch(() => read('null'))
   return grouped(rows, ({ name, type, nullable, default: defaultValue, comment }) => ({
     name,
     type,
@@ -160,13 +164,16 @@ async function readIndexes(
       ? `coalesce((pg_catalog.to_jsonb(i) ->> 'indnkeyatts')::int4, i.indnatts::int4)`
       : 'i.indnkeyatts::int4'
   // Columns by their place, so that expressions show as well; what is only INCLUDEd (PostgreSQL 11) is no part of the key.
-  const rows = await own<{ oid: string; name: string; unique: boolean; primary: boolean; columns: string[] }>(
-    `select i.indrelid::text as oid, c.relname::text as name, i.indisunique as unique, i.indisprimary as primary,
-       array(select pg_catalog.pg_get_indexdef(i.indexrelid, k, true)
-         from pg_catalog.generate_series(1, ${keyColumns}) k order by k)::text[] as columns
-     from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
-     where i.indrelid in (${oids.map(Number).join(', ')}) order by i.indrelid, c.relname`,
-  )
+  const read = (column: string) =>
+    own<{ oid: string; name: string; unique: boolean; primary: boolean; columns: string[] }>(
+      `select i.indrelid::text as oid, c.relname::text as name, i.indisunique as unique, i.indisprimary as primary,
+         array(select ${column} from pg_catalog.generate_series(1, ${keyColumns}) k order by k)::text[] as columns
+       from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
+       where i.indrelid in (${oids.map(Number).join(', ')}) order by i.indrelid, c.relname`,
+    )
+  const byName = `coalesce((select a.attname::text from pg_catalog.pg_attribute a
+    where a.attrelid = i.indrelid and a.attnum = i.indkey[k - 1]), '(expression)')`
+  const rows = await read('pg_catalog.pg_get_indexdef(i.indexrelid, k, true)').catch(() => read(byName))
   return grouped(rows, ({ name, unique, primary, columns }) => ({ name, unique, primary, columns }))
 }
 

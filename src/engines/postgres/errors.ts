@@ -103,9 +103,10 @@ export function translateStatementError(
 /** The server counts characters, we count UTF-16 units. */
 function utf16Offset(text: string, characters: number): number {
   let offset = 0
+  let counted = 0
   for (const character of text) {
-    if (characters <= 0) break
-    characters -= 1
+    if (counted >= characters) break
+    counted += 1
     offset += character.length
   }
   return offset

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import pg from 'pg'
+import type pg from 'pg'
 import { withDeadline } from '../../base/deadline.ts'
 import { PosternError } from '../../base/errors.ts'
 import type { DataSourceRoute } from '../../dialer/data-source-route.ts'
@@ -7,7 +7,7 @@ import type { DatabaseSummary, DescribedSchema, DescribeOptions } from '../catal
 import type { EngineSession, OpenOptions, PrivilegeReport } from '../engine.ts'
 import { Interruption } from '../interruption.ts'
 import type { QueryEvent, QueryOptions } from '../query-events.ts'
-import { statementTimedOut } from '../statement-error.ts'
+import { statementFailed, statementTimedOut } from '../statement-error.ts'
 import { cancelStatement } from './cancel-statement.ts'
 import { describeDatabase } from './describe.ts'
 import { openStatementClient, type UpstreamClient } from './driver.ts'
@@ -158,6 +158,7 @@ class PostgresSession implements EngineSession {
     const timeLimitMs = statementLimitMs(this.#route, interruption.timeoutMs)
     const startedAt = performance.now()
     try {
+      refuseCopyIn(statement)
       if (isReadOnly) await this.#requireReading(statement)
       yield* this.#runner.run(statement.text)
     } catch (thrown) {
@@ -248,4 +249,15 @@ class PostgresSession implements EngineSession {
       { ...dialer, secrets, timeoutMs: Math.min(this.#options.timeoutMs, CANCEL_TIMEOUT_MS) },
     )
   }
+}
+
+/** It would wait for data that nobody has. */
+function refuseCopyIn({ tokens }: SplitStatement): void {
+  if (
+    tokens[0]?.text !== 'copy' ||
+    !tokens.some(({ text }, at) => text === 'from' && tokens[at + 1]?.text === 'stdin')
+  ) {
+    return
+  }
+  throw statementFailed('COPY FROM STDIN has no data here', { hint: 'Use INSERT, or the gateway with psql.' })
 }

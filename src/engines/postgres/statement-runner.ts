@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import pg from 'pg'
+import type pg from 'pg'
 import { PosternError } from '../../base/errors.ts'
 import { EventQueue } from '../event-queue.ts'
 import type { QueryEvent } from '../query-events.ts'
