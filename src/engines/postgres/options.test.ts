@@ -25,6 +25,7 @@ describe('a route to Postgres', () => {
     { host: 'my_db.internal.' },
     { host: '/run/postern/abc' },
     { tlsMode: 'verify-ca', tlsCa: pem },
+    { tlsMode: 'verify-ca', tlsFiles: { ca: '/etc/postern/ca.pem' } },
     { tlsMode: 'require' },
     { tlsMode: 'disable' },
   ])('may be %j', (change) => {
@@ -45,6 +46,7 @@ describe('a route to Postgres', () => {
     [{ database: 'a\0b' }, 'database'],
     [{ tlsCa: 'not a certificate' }, 'tlsCa'],
     [{ tlsMode: 'require', tlsCa: pem }, 'tlsCa'],
+    [{ tlsMode: 'require', tlsFiles: { ca: '/etc/postern/ca.pem' } }, 'tlsCa'],
     [{ tlsMode: 'disable', tlsCa: pem }, 'tlsCa'],
     [{ tlsMode: 'verify-ca', tlsCa: null }, 'tlsMode'],
   ])('is refused where %j cannot be honoured', (change, field) => {

@@ -18,7 +18,8 @@ export function checkPostgresRoute(route: DataSourceRoute): void {
     if (route[field].includes('\0')) throw invalid(field, 'must not contain a zero byte')
   }
   const verifies = route.tlsMode === 'verify-ca' || route.tlsMode === 'verify-full'
-  if (route.tlsCa !== null && !verifies) {
+  const namesAuthority = route.tlsCa !== null || route.tlsFiles.ca !== undefined
+  if (namesAuthority && !verifies) {
     throw invalid(
       'tlsCa',
       `has no effect with TLS mode ${route.tlsMode}: leave it out, or choose verify-ca or verify-full`,
@@ -27,7 +28,7 @@ export function checkPostgresRoute(route: DataSourceRoute): void {
   if (route.tlsCa !== null && !PEM_CERTIFICATE.test(route.tlsCa))
     throw invalid('tlsCa', 'must be certificates in PEM form')
   // As libpq: a public authority vouches for everyone, so without the name check it would verify nobody.
-  if (route.tlsMode === 'verify-ca' && route.tlsCa === null) {
+  if (route.tlsMode === 'verify-ca' && !namesAuthority) {
     throw invalid(
       'tlsMode',
       'verify-ca needs tlsCa; with the public authorities only verify-full says whom one talks to',
