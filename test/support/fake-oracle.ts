@@ -49,8 +49,20 @@ const COLUMNS: Readonly<Record<string, readonly string[]>> = {
   all_mviews: ['owner', 'mview_name', 'container_name', 'query', 'updatable', 'refresh_mode'],
   all_external_tables: ['owner', 'table_name', 'type_owner', 'type_name', 'default_directory_name', 'access_type'],
   all_tab_columns: [
-    ...['owner', 'table_name', 'column_name', 'data_type', 'data_length', 'data_precision', 'data_scale', 'nullable'],
-    ...['column_id', 'default_length', 'data_default', 'char_length', 'char_used', 'identity_column'],
+    'owner',
+    'table_name',
+    'column_name',
+    'data_type',
+    'data_length',
+    'data_precision',
+    'data_scale',
+    'nullable',
+    'column_id',
+    'default_length',
+    'data_default',
+    'char_length',
+    'char_used',
+    'identity_column',
   ],
   all_indexes: ['owner', 'index_name', 'index_type', 'table_owner', 'table_name', 'uniqueness', 'status'],
   all_ind_columns: [
@@ -67,7 +79,7 @@ const COLUMNS: Readonly<Record<string, readonly string[]>> = {
 const CONTEXTS = ['SESSION_USER', 'DB_NAME', 'IP_ADDRESS', 'CON_NAME', 'CDB_NAME']
 
 /** A failure as the driver throws it. */
-export function oracleError(errorNum: number, message: string, offset = 0): Error {
+function oracleError(errorNum: number, message: string, offset = 0): Error {
   const code = `ORA-${String(errorNum).padStart(5, '0')}`
   return Object.assign(new Error(`${code}: ${message}`), { errorNum, code, offset })
 }

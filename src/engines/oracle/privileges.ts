@@ -9,22 +9,18 @@ const MAX_PRIVILEGES_SHOWN = 100
 /** Reading the dictionary of everybody, and the tables of everybody. */
 const TO_READ = ['CREATE SESSION', 'SELECT ANY DICTIONARY', 'SELECT ANY TABLE']
 const TO_CHANGE = [
-  ...[
-    'INSERT ANY TABLE',
-    'UPDATE ANY TABLE',
-    'DELETE ANY TABLE',
-    'CREATE ANY TABLE',
-    'ALTER ANY TABLE',
-    'DROP ANY TABLE',
-  ],
-  ...[
-    'CREATE ANY INDEX',
-    'ALTER ANY INDEX',
-    'DROP ANY INDEX',
-    'CREATE ANY VIEW',
-    'DROP ANY VIEW',
-    'CREATE ANY SEQUENCE',
-  ],
+  'INSERT ANY TABLE',
+  'UPDATE ANY TABLE',
+  'DELETE ANY TABLE',
+  'CREATE ANY TABLE',
+  'ALTER ANY TABLE',
+  'DROP ANY TABLE',
+  'CREATE ANY INDEX',
+  'ALTER ANY INDEX',
+  'DROP ANY INDEX',
+  'CREATE ANY VIEW',
+  'DROP ANY VIEW',
+  'CREATE ANY SEQUENCE',
 ]
 /** System privileges by which something can be changed. */
 const CHANGES = /^(?:INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|EXECUTE|GRANT|LOCK|TRUNCATE|BECOME|MERGE)\b(?! SESSION\b)/

@@ -104,7 +104,7 @@ export class SpannerDriver {
       const query = new URLSearchParams({ pageSize: String(DATABASES_AT_A_TIME), ...(pageToken && { pageToken }) })
       const page = await this.rest.call({
         method: 'GET',
-        path: `${this.instance.name}/databases?${query}`,
+        path: `${this.instance.name}/databases?${query.toString()}`,
         signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
       })
       for (const database of asList(page['databases'])) found.push(databaseOf(database))
