@@ -46,7 +46,7 @@ describe('PostgreSQL', () => {
     return session
   }
 
-  it('names the semi-superuser of a cloud service, and every role that owns something, as grants to run', async () => {
+  it('[D1-158] [D1-159] [D1-160] names the semi-superuser of a cloud service, and every role that owns something, as grants to run', async () => {
     await root.query(`
       create role rds_superuser; create role cloudsqlsuperuser; create role "team ""a"""; create role idle_role;
       create role member_of_dba in role dba; create table owned (); alter table owned owner to "team ""a""";
