@@ -5,6 +5,7 @@ import { createInstanceFixture } from '../../test/support/instance-fixture.ts'
 import { addScriptedInstance, scriptedSession, tableOf } from '../../test/support/scripted-session.ts'
 import type { DescribedTable } from '../engines/catalog-shapes.ts'
 import { findSyncRun } from '../store/sync-runs.ts'
+import { forgetCatalogue } from './forget-catalogue.ts'
 import { searchTables } from './read-catalog.ts'
 import { requestSync } from './request-sync.ts'
 import { runNextSync } from './run-next-sync.ts'
@@ -66,4 +67,7 @@ it('1,000 databases with 100 tables each are read in bounded memory', async () =
   expect(mostBytes).toBeLessThan(GROWTH_MAX_BYTES)
   const found = await searchTables(deps, admin, 'column_7_of_table_42', { limit: 1_001 })
   expect(found).toHaveLength(DATABASES)
+  await forgetCatalogue({ store }, id)
+  const { rows } = await store.pool.query('select count(*) from catalog_table')
+  expect(rows).toEqual([{ count: '0' }])
 }, 180_000)
