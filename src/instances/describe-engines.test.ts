@@ -40,7 +40,7 @@ describe('a database on the same host', () => {
 })
 
 describe('a form', () => {
-  it('has the statements with the names filled in and quoted', async () => {
+  it('[D1-028] has the statements with the names filled in and quoted, for the admin and for a read-only user', async () => {
     const deps = { surroundings: plain, egressAddresses }
     const names = { username: 'odd "user"', database: 'shop' }
     const { grantStatements, addressesToAllow } = await describeEngine(deps, member, 'postgres', names)

@@ -2,6 +2,7 @@ import type { ConnectionReport, ConnectionStage } from '../../contract/connectio
 import type { Cli } from '../cli.ts'
 import { showJson } from '../output.ts'
 import { printable } from '../printable.ts'
+import { showStatements } from './show-statements.ts'
 
 const stageTitles: Readonly<Record<ConnectionStage['stage'], string>> = {
   secret: 'secret',
@@ -44,9 +45,7 @@ function showFindings(cli: Cli, report: Omit<ConnectionReport, 'readOnlyDataSour
   if (privileges.length > 0) line(cli, 'Privileges', privileges.join(', '))
   if (seenAddress !== null) line(cli, 'Seen from', seenAddress)
   for (const warning of warnings) line(cli, 'Warning', warning)
-  if (missingPrivileges.length === 0) return
-  cli.terminal.print('An administrator of the database should run:')
-  for (const statement of missingPrivileges) cli.terminal.print(`  ${printable(statement)}`)
+  showStatements(cli, 'An administrator of the database should run:', missingPrivileges)
 }
 
 function line(cli: Cli, title: string, text: string): void {

@@ -2,8 +2,8 @@ import type { Command } from 'commander'
 import { EngineDescription } from '../../../contract/engine-descriptions.ts'
 import { path } from '../../api-client.ts'
 import type { Cli } from '../../cli.ts'
+import { showStatements } from '../../data-source/show-statements.ts'
 import { showItem } from '../../output.ts'
-import { printable } from '../../printable.ts'
 import { signedIn } from '../../sign-in.ts'
 import type { Verb } from '../../verb.ts'
 
@@ -31,8 +31,8 @@ async function run(cli: Cli, name: string, query: Options): Promise<void> {
   const engine = await api.call({ method: 'GET', path: place, query: { ...query }, answer: EngineDescription })
   showItem(cli, engine, engineFields(engine))
   if (cli.output === 'json') return
-  showStatements(cli, 'Statements for the user of the admin data source:', engine.grantStatements.admin)
-  showStatements(cli, 'Statements for a read-only user:', engine.grantStatements.readOnly)
+  showStatements(cli, '\nStatements for the user of the admin data source:', engine.grantStatements.admin)
+  showStatements(cli, '\nStatements for a read-only user:', engine.grantStatements.readOnly)
 }
 
 function engineFields(engine: EngineDescription): (readonly [string, string | null])[] {
@@ -58,10 +58,4 @@ function engineFields(engine: EngineDescription): (readonly [string, string | nu
     ...(sameHost === null ? [] : [['On the same host', `${sameHost.host}. ${sameHost.note}`] as const]),
     ...(addressesToAllow.length === 0 ? [] : [['Addresses to allow', addressesToAllow.join(', ')] as const]),
   ]
-}
-
-function showStatements(cli: Cli, title: string, statements: readonly string[]): void {
-  if (statements.length === 0) return
-  cli.terminal.print(`\n${title}`)
-  for (const statement of statements) cli.terminal.print(`  ${printable(statement)}`)
 }

@@ -67,5 +67,9 @@ async function run(cli: Cli, { limit, ...query }: Options): Promise<void> {
     })
     return { items: list.instances, nextPageToken: list.nextPageToken }
   })
-  showList(cli, instances, columns, 'There are no instances. Register one with `postern instance create`.')
+  const isFiltered = Object.keys(query).some((name) => name !== 'orderBy' && name !== 'showDeleted')
+  const none = isFiltered
+    ? 'No instance is like that.'
+    : 'There are no instances. Register one with `postern instance create`.'
+  showList(cli, instances, columns, none)
 }
