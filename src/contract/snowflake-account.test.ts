@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { parseSnowflakeAccount } from './snowflake-account.ts'
 
-describe('account of Snowflake', () => {
+describe('[D1-174] [D1-175] account of Snowflake', () => {
   it.each([
     ['xy12345', 'xy12345.snowflakecomputing.com', 'XY12345'],
     [' XY12345 ', 'xy12345.snowflakecomputing.com', 'XY12345'],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { parseSpannerAddress } from './spanner-address.ts'
 
-describe('address of a Spanner instance', () => {
+describe('[D1-181] [D1-183] [D1-184] address of a Spanner instance', () => {
   it.each([
     [
       'https://console.cloud.google.com/spanner/instances/spanner-bb1/details/databases?project=spanner-test-3717002',

@@ -131,15 +131,15 @@ async function readAll(schemas: AsyncIterable<DescribedSchema>): Promise<[string
   return all
 }
 
-describe('Oracle manage mode "based on database"', () => {
-  it('takes a database of the old kind for one database', async () => {
+describe('[D1-163] [D1-164] [D1-166] [D1-167] Oracle manage mode "based on database"', () => {
+  it('[D1-168] takes a database of the old kind for one database', async () => {
     const opened = await session(new FakeOracle(nonCdb))
     expect(await opened.listDatabases()).toEqual([
       { name: 'ORCL', characterSet: 'AL32UTF8', collation: null, sizeBytes: null },
     ])
   })
 
-  it('takes a container database and each of its open PDBs, reached by its service, for databases', async () => {
+  it('[D1-169] takes a container database and each of its open PDBs, reached by its service, for databases', async () => {
     const opened = await session(new FakeOracle(root))
     const databases = await opened.listDatabases()
     expect(databases.map(({ name, serviceName }) => [name, serviceName])).toEqual([
@@ -149,7 +149,7 @@ describe('Oracle manage mode "based on database"', () => {
     ])
   })
 
-  it('takes a PDB for itself alone', async () => {
+  it('[D1-170] takes a PDB for itself alone', async () => {
     const opened = await session(new FakeOracle(sales))
     expect((await opened.listDatabases()).map(({ name }) => name)).toEqual(['SALES'])
   })
@@ -211,8 +211,8 @@ describe('Oracle manage mode "based on database"', () => {
   })
 })
 
-describe('Oracle manage mode "based on schema"', () => {
-  it('takes every schema that is not of Oracle itself for a database', async () => {
+describe('[D1-171] [D1-172] Oracle manage mode "based on schema"', () => {
+  it('[D1-173] takes every schema that is not of Oracle itself for a database', async () => {
     const opened = await session(new FakeOracle(sales), { manageMode: 'schema' })
     expect((await opened.listDatabases()).map(({ name }) => name)).toEqual(['Crm', 'SHOP'])
     const schemas = await readAll(opened.describe('SHOP', { signal: new AbortController().signal }))

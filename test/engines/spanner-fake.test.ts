@@ -28,7 +28,7 @@ const WHOLE = [
   ['three', '[]'],
 ]
 
-describe('Spanner engine against a strict fake of its REST API', () => {
+describe('[D1-176] [D1-177] [D1-178] [D1-179] Spanner engine against a strict fake of its REST API', () => {
   let fake: FakeSpanner
 
   beforeEach(async () => {
@@ -69,7 +69,7 @@ describe('Spanner engine against a strict fake of its REST API', () => {
     Array.fromAsync(session.query(sql, { signal: new AbortController().signal, timeoutMs: 10_000 }))
   const rowsOf = (events: readonly QueryEvent[]) => events.flatMap((event) => (event.type === 'rows' ? event.rows : []))
 
-  it('logs in with the key of a service account and lists the databases of all pages', async () => {
+  it('[D1-180] [D1-200] logs in with the key of a service account and lists the databases of all pages', async () => {
     const stages: string[] = []
     const session = await open({ database: '' }, { onStage: (stage) => void stages.push(stage) })
     expect(stages).toEqual(['name', 'tcp', 'tls', 'login'])
@@ -90,7 +90,7 @@ describe('Spanner engine against a strict fake of its REST API', () => {
     expect(JSON.stringify(refused)).not.toContain('PRIVATE')
   })
 
-  it('names the missing role and the command that grants it', async () => {
+  it('[D1-192] names the missing role and the command that grants it', async () => {
     fake.mood.permissions = []
     await expect(open()).rejects.toMatchObject({
       code: 'UPSTREAM_PERMISSION',
