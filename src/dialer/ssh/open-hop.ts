@@ -74,8 +74,12 @@ export function openHop(stream: Duplex, options: HopOptions): Promise<OpenHop> {
     else if (stage === 'login') fail(cause.level === 'client-authentication' ? login.failure(cause) : lost(who, cause))
     else fail(explainHandshake(who, offer, cause))
   })
-  client.on('close', () => {
+  const onGone = (): void =>
     fail(stage === 'open' || stage === 'login' ? lost(who, undefined) : explainHandshake(who, offer, undefined))
+  // A channel of the server before may stay half open for ever, and the library sends no keepalive then.
+  client.on('end', onGone)
+  client.on('close', () => {
+    onGone()
     closed.resolve(failure!)
   })
   client.on('handshake', ({ kex, cs }) => {

@@ -421,6 +421,25 @@ describeWith(['sshd', 'openssl'], 'ways through OpenSSH', () => {
     expect(pool.size).toBe(1)
   })
 
+  it('ends the sessions of a way whose last server was killed, too', async () => {
+    const inner = await another()
+    const { tunnels } = await fresh()
+    const through = request({
+      hops: [sshd.hop(), inner.hop()],
+      secrets: {
+        'ssh.0.privateKey': new Secret(sshd.clientKey),
+        'ssh.1.privateKey': new Secret(inner.clientKey),
+      },
+    })
+    const stream = toDuplex(await tunnels.connect(through))
+    stream.on('error', () => undefined)
+    stream.resume()
+    const closed = new Promise((resolve) => stream.on('close', resolve))
+    inner.killSessions()
+    await closed
+    expect(await exchange(await tunnels.connect(through), 'SELECT 1')).toContain('SELECT 1')
+  })
+
   it('finds a server that vanished without a word', async () => {
     const relay = await FaultRelay.start(sshd.port)
     const { tunnels, pool } = await fresh({ keepAlive: { intervalMs: 100, missesMax: 2 } })
