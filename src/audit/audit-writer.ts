@@ -75,6 +75,11 @@ export class AuditWriter {
     })
   }
 
+  /** What waits on the local disk for the store. */
+  get spooledBytes(): number {
+    return this.#spool?.bytes ?? 0
+  }
+
   /** Records that were set aside since the start. */
   get setAside(): number {
     return this.#setAside

@@ -65,6 +65,13 @@ export const OPTIONS = {
     'Address that the API and the web page listen on. Any but a loopback address needs TLS files or httpBehindTlsProxy.',
   ),
   httpPort: option('HTTP', port, '8080', 'Port that the API and the web page listen on.'),
+  metricsPort: optional('HTTP', port, 'Port of a listener for Prometheus: GET /metrics. Absent: there is none.'),
+  metricsHost: option(
+    'HTTP',
+    host,
+    '127.0.0.1',
+    'Address of that listener. It speaks plain HTTP and asks for no token: whoever reaches it reads the figures.',
+  ),
   httpTlsCert: optional('HTTP', path, 'PEM file with the certificate chain for HTTPS, the server certificate first.'),
   httpTlsKey: optional('HTTP', path, 'PEM file with the private key that belongs to httpTlsCert.'),
   httpBehindTlsProxy: option(

@@ -112,6 +112,18 @@ export async function startGateway(deps: GatewayDependencies): Promise<Gateway> 
     },
   }
 
+  deps.metrics.watch(() => {
+    const { fromClients, fromUpstreams } = sessions.relayedBytes()
+    return {
+      sessions: sessions.size,
+      socketsBeforeLogin: preAuth.size,
+      bytesFromClients: fromClients,
+      bytesFromDatabases: fromUpstreams,
+      spoolBytes: deps.audit.spooledBytes,
+      setAside: deps.audit.setAside,
+    }
+  })
+
   const listener: ByteListener = await deps.transport.listen({
     host: settings.host,
     port: settings.port,

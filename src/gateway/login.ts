@@ -15,6 +15,7 @@ import { writeNegotiateProtocolVersion } from '../pgwire/backend-messages.ts'
 import { LATEST_PROTOCOL_MINOR } from '../pgwire/codes.ts'
 import { readPasswordMessage } from '../pgwire/frontend-messages.ts'
 import type { StartupMessage } from '../pgwire/startup-packet.ts'
+import type { GatewayMetrics } from '../telemetry/metrics.ts'
 import type { RefusedStrangers } from './refused-strangers.ts'
 import type { LoginTarget } from './resolve-target.ts'
 
@@ -24,6 +25,7 @@ export interface LoginDependencies {
   readonly audit: AuditWriter
   readonly strangers: RefusedStrangers
   readonly clock: Clock
+  readonly metrics: GatewayMetrics
   /** A neutral refusal is answered no sooner than this after the password came, so that time tells nothing. */
   readonly denialFloorMs: number
 }
@@ -132,7 +134,9 @@ async function judge(deps: LoginDependencies, password: string, target: LoginTar
           neutral: true,
         }
       }
+      const askedAt = performance.now()
       const { decision, principalName, source } = await authorizeLogin(deps.facts, principal, target)
+      deps.metrics.storeAnswered(performance.now() - askedAt)
       const entry = {
         workspaceId: principal.workspaceId,
         actorId: principal.principalId,

@@ -41,6 +41,7 @@ export async function runSession(gateway: GatewayContext, socket: AcceptedSocket
     if (channels.length <= 1) socket.destroy()
   }, gateway.settings.loginTimeoutMs)
   let client: TlsStartup | undefined
+  let startedAt = 0
   try {
     const asked = await negotiate(socket, onChannel)
     if (asked.kind === 'cancel') {
@@ -49,18 +50,26 @@ export async function runSession(gateway: GatewayContext, socket: AcceptedSocket
       return
     }
     client = asked
+    startedAt = performance.now()
     gateway.sessions.requireRoom()
     if (!gateway.isLoaded()) throw notLoaded()
     const target = resolveTarget(client, gateway.findWorkspaceByDomain)
     const outcome = await login(gateway, client.channel, client.startup, target, session)
     if (!outcome.allowed) throw outcome.refusal
     await openSession(gateway, session, client, target, outcome.grant, onChannel)
+    gateway.metrics.loginEnded('allowed', performance.now() - startedAt)
   } catch (thrown) {
+    if (client !== undefined)
+      gateway.metrics.loginEnded(isDenial(thrown) ? 'denied' : 'failed', performance.now() - startedAt)
     refuse(gateway, session, client?.channel ?? channels.at(-1), socket, thrown)
   } finally {
     clearTimeout(timer)
     leave()
   }
+}
+
+function isDenial(thrown: unknown): boolean {
+  return thrown instanceof PosternError && (thrown.row.kind === 'denied' || thrown.row.kind === 'caller')
 }
 
 /** A worker that starts while the store is away knows neither keys nor memberships (design section 5a). */

@@ -21,6 +21,8 @@ export class Sessions {
   readonly #open = new Set<Relay>()
   readonly #placesOf = new Map<PrincipalId, number>()
   #places = 0
+  #endedFromClients = 0
+  #endedFromUpstreams = 0
   #draining = false
   #onEmpty: (() => void) | undefined
 
@@ -74,9 +76,21 @@ export class Sessions {
         this.#giveBack(principalId)
         if (session === undefined) return
         this.#open.delete(session)
+        this.#endedFromClients += session.bytesFromClient
+        this.#endedFromUpstreams += session.bytesFromUpstream
         if (this.#open.size === 0) this.#onEmpty?.()
       },
     }
+  }
+
+  /** Bytes relayed by all sessions, the open ones included. */
+  relayedBytes(): { readonly fromClients: number; readonly fromUpstreams: number } {
+    let [fromClients, fromUpstreams] = [this.#endedFromClients, this.#endedFromUpstreams]
+    for (const { bytesFromClient, bytesFromUpstream } of this.#open) {
+      fromClients += bytesFromClient
+      fromUpstreams += bytesFromUpstream
+    }
+    return { fromClients, fromUpstreams }
   }
 
   #giveBack(principalId: PrincipalId): void {

@@ -100,7 +100,7 @@ export async function createHttpApp(deps: HttpDependencies, options: HttpOptions
   app.setSerializerCompiler(serializerCompiler)
   acceptEmptyJson(app)
   addSecurityHeaders(app, tls !== undefined || options.httpBehindTlsProxy)
-  logAnswers(app)
+  logAnswers(app, deps)
   answerFailures(app)
   requireOneHost(app)
   refuseForeignOrigins(app)
@@ -162,10 +162,11 @@ function acceptEmptyJson(app: HttpApp): void {
 }
 
 /** One line per answered request: route and status, never a query or a header, which may hold what is nobody's business. */
-function logAnswers(app: HttpApp): void {
+function logAnswers(app: HttpApp, { metrics }: HttpDependencies): void {
   app.addHook('onResponse', async (request, reply) => {
     const { method, routeOptions } = request
     const fields = { method, route: routeOptions.url ?? 'none', status: reply.statusCode }
     request.log.info({ ...fields, elapsedMs: Math.round(reply.elapsedTime) }, 'answered')
+    metrics.answered(fields, reply.elapsedTime)
   })
 }

@@ -5,6 +5,7 @@ import type { InstanceDependencies } from '../instances/instance-dependencies.ts
 import type { Config } from '../config/parse-config.ts'
 import type { Resealed } from '../keys/reseal-store.ts'
 import type { SqlDependencies } from '../sql/sql-dependencies.ts'
+import type { HttpMetrics } from '../telemetry/metrics.ts'
 import type { AuthorizationServerDependencies } from '../oauth/authorization-server.ts'
 
 /** What the control plane's HTTP surface needs: what the domain functions that it calls need. */
@@ -13,6 +14,7 @@ export type HttpDependencies = Parameters<typeof issueDatabaseCredential>[0] &
   InstanceDependencies &
   SqlDependencies & {
     readonly logger: FastifyBaseLogger
+    readonly metrics: HttpMetrics
     /** The workspace that this node's own addresses select. */
     readonly workspaceId: WorkspaceId
     /** Where clients reach the gateway, for connection settings. */

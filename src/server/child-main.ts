@@ -1,5 +1,6 @@
 import { asPosternError, PosternError } from '../base/errors.ts'
 import { createLogger } from '../telemetry/logger.ts'
+import type { ProcessMetrics } from '../telemetry/metrics.ts'
 import type { TlsIdentity } from '../transport/byte-socket.ts'
 import type { CommonBootstrap, MasterKeysMessage, MessageFromChild, MessageToChild } from './child-messages.ts'
 
@@ -15,6 +16,8 @@ export interface RunningRole {
   setGatewayCa?(pem: string): void
   /** Absent where there are no secrets to open. */
   setMasterKeys?(keys: Pick<MasterKeysMessage, 'current' | 'others'>): void
+  /** Absent where nothing is measured. */
+  readonly metrics?: ProcessMetrics
   /** What else the supervisor says. */
   receive?(message: MessageToChild): void
 }
@@ -60,6 +63,12 @@ export async function runChild<Bootstrap extends CommonBootstrap>(
     } else if (message.type === 'master-keys') {
       role?.setMasterKeys?.(message)
       send({ type: 'master-keys-known', id: message.id })
+    } else if (message.type === 'figures-asked') {
+      const { id } = message
+      role?.metrics?.figures().then(
+        (figures) => send({ type: 'figures', id, figures }),
+        () => undefined,
+      )
     } else role?.receive?.(message)
   })
   // A signal meant for the whole group; the supervisor decides when its children end, and tells them.

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../base/errors.ts'
 import type { Config } from '../config/parse-config.ts'
 import type { TunnelOrder, TunnelTicket } from '../dialer/ssh/tunnel-messages.ts'
+import type { Figures } from '../telemetry/metrics.ts'
 import type { TlsIdentity } from '../transport/byte-socket.ts'
 
 export type ChildRole = ServingRole | 'tunnels'
@@ -87,6 +88,20 @@ export interface MasterKeyRotatedMessage {
     | { readonly code: ErrorCode; readonly message: string; readonly hint?: string | undefined }
 }
 
+/** What a process has measured. */
+export interface FiguresMessage {
+  readonly type: 'figures'
+  readonly id: number
+  readonly figures: Figures
+}
+
+/** What all processes have measured that answered in time. */
+export interface AllFiguresMessage {
+  readonly type: 'all-figures'
+  readonly id: number
+  readonly ofProcesses: readonly Figures[]
+}
+
 export type MessageToChild =
   | ChildBootstrap
   | TunnelsBootstrap
@@ -94,6 +109,8 @@ export type MessageToChild =
   | TunnelAnswerMessage
   | MasterKeysMessage
   | MasterKeyRotatedMessage
+  | AllFiguresMessage
+  | { readonly type: 'figures-asked'; readonly id: number }
   | { readonly type: 'drain'; readonly timeoutMs: number }
   | { readonly type: 'tls'; readonly identity: TlsIdentity | undefined; readonly gatewayCaPem: string }
 
@@ -101,6 +118,9 @@ export type MessageFromChild =
   | TunnelOrderMessage
   | TunnelAnswerMessage
   | RotateMasterKeyMessage
+  | FiguresMessage
+  /** The control plane asks for what all processes have measured. */
+  | { readonly type: 'all-figures-asked'; readonly id: number }
   /** It seals and opens with the keys of the message of this id. */
   | { readonly type: 'master-keys-known'; readonly id: number }
   /** Its code is loaded and it waits for the bootstrap. */

@@ -9,6 +9,7 @@ import type { Logger } from '../telemetry/logger.ts'
 import type { ChildBootstrap, ChildConfig, MessageFromChild, ServingRole } from './child-messages.ts'
 import type { DataFolder } from './data-folder.ts'
 import type { PresentedIdentity } from './gateway-identity.ts'
+import { FigureGathering } from './figure-gathering.ts'
 import { probePort } from './probe-port.ts'
 import { SupervisedChild } from './supervised-child.ts'
 import type { SystemUsers } from './system-users.ts'
@@ -45,6 +46,7 @@ export class Children {
   readonly #options: ChildrenOptions
   readonly #secrets = Promise.withResolvers<ChildSecrets>()
   readonly #all = new Set<SupervisedChild>()
+  readonly #figures = new FigureGathering()
   readonly #ports: { http: number; gateway: number }
   readonly #control: Promise<number>
   readonly #workers: Promise<number[]>
@@ -182,6 +184,11 @@ export class Children {
       child.send({ type: 'tunnel-answer', id, ticket: await this.#tunnels.order(order) })
     } else if (message.type === 'master-keys-known') {
       this.#keyAnswers.get(message.id)?.delete(child)
+    } else if (message.type === 'figures') {
+      this.#figures.take(message)
+    } else if (message.type === 'all-figures-asked') {
+      const ofProcesses = await this.#figures.gather([...this.#all].filter(({ isReady }) => isReady))
+      child.send({ type: 'all-figures', id: message.id, ofProcesses })
     } else if (message.type === 'rotate-master-key') {
       const outcome = await this.#rotation().then(identity, failureFields)
       child.send({ type: 'master-key-rotated', id: message.id, outcome })

@@ -25,24 +25,22 @@ export async function loadWhenStoreAnswers(
 ): Promise<Loading> {
   const stopping = new AbortController()
   let isDone = false
-  const attempt = async (): Promise<void> => {
+  const attempt = async (): Promise<boolean> => {
     try {
       await load()
       isDone = true
     } catch (thrown) {
       if (asPosternError(translateStoreError(thrown)).code !== 'STORE_UNAVAILABLE') throw thrown
     }
+    return isDone
   }
   const repeat = async (): Promise<void> => {
     logger.warn('the metadata store is away: logins are refused until it answers')
-    while (!isDone) {
-      await sleep(RETRY_MS, undefined, { signal: stopping.signal })
-      await attempt()
-    }
+    do await sleep(RETRY_MS, undefined, { signal: stopping.signal })
+    while (!(await attempt()))
     logger.info('the metadata store answers: logins are accepted')
   }
-  await attempt()
-  if (!isDone) {
+  if (!(await attempt())) {
     repeat().catch((thrown: unknown) => {
       if (!stopping.signal.aborted) onFailure(thrown)
     })

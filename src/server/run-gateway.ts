@@ -3,6 +3,7 @@ import { AuditSpool } from '../audit/audit-spool.ts'
 import { AuditWriter } from '../audit/audit-writer.ts'
 import { PosternError } from '../base/errors.ts'
 import { type Gateway, startGateway } from '../gateway/gateway.ts'
+import { GatewayMetrics } from '../telemetry/metrics.ts'
 import { type RunningRole, runChild } from './child-main.ts'
 import type { ChildBootstrap } from './child-messages.ts'
 import { composeShared } from './compose.ts'
@@ -37,12 +38,13 @@ async function startWorker(bootstrap: ChildBootstrap): Promise<RunningRole> {
     onSetAside: ({ id, action }, refusal) =>
       logger.error({ err: refusal, auditEventId: id, action }, 'the store refuses an audit record: it was set aside'),
   })
-  let worker: Gateway | undefined
+  const metrics = new GatewayMetrics(bootstrap.worker)
+  const serving: { gateway?: Gateway } = {}
   let stopListening: (() => Promise<void>) | undefined
   const load = async (): Promise<void> => {
     await shared.load()
     await domains.load()
-    stopListening ??= await store.listen(CANCEL_CHANNEL, (fingerprint) => void worker?.cancelHere(fingerprint))
+    stopListening ??= await store.listen(CANCEL_CHANNEL, (fingerprint) => void serving.gateway?.cancelHere(fingerprint))
   }
   const loading = await loadWhenStoreAnswers(load, logger, (thrown) => {
     logger.fatal({ err: thrown }, 'could not be started')
@@ -53,6 +55,7 @@ async function startWorker(bootstrap: ChildBootstrap): Promise<RunningRole> {
     startGateway({
       ...shared,
       isLoaded: () => loading.isDone,
+      metrics,
       audit,
       facts: new LoginFactsReader({
         pool: store.pool,
@@ -79,9 +82,10 @@ async function startWorker(bootstrap: ChildBootstrap): Promise<RunningRole> {
       },
     })
   const running = await listenUnprivileged(bootstrap, { host: config.gatewayHost, port: config.gatewayPort }, start)
-  worker = running
+  serving.gateway = running
   return {
     port: running.port,
+    metrics,
     setMasterKeys: shared.setMasterKeys,
     setTlsIdentity: (identity) => running.setTlsIdentity(identity),
     async drain(timeoutMs, hurried) {

@@ -20,7 +20,7 @@ const STANDARD_OUTPUT = 1
 /**
  * `postern serve`: runs everything of a node until SIGTERM, SIGINT or SIGHUP, then drains for `drainTimeoutSeconds` and
  * resolves. A second signal ends the draining, later ones change nothing. From the end of the draining it takes at most
- * 45 seconds, whatever hangs. A signal during the start ends the start.
+ * 60 seconds, whatever hangs. A signal during the start ends the start.
  * @throws PosternError when it could not be started; nothing is left running then
  */
 export async function serve(config: Config, options: ServeOptions = {}): Promise<void> {

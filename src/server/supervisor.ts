@@ -30,7 +30,7 @@ export interface RunningNode {
   readonly facts: ReadyFacts
   /**
    * Drains requests and sessions for at most `drainMs` (or until `hurried`), then stops managed instances, and the metadata
-   * Postgres last. Each step has a limit, whatever hangs: together 45 seconds beside the draining.
+   * Postgres last. Each step has a limit, whatever hangs: together 60 seconds beside the draining.
    */
   stop(drainMs: number, hurried: AbortSignal): Promise<void>
 }

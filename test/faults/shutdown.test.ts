@@ -10,7 +10,7 @@ import { startProgram } from '../support/running-program.ts'
 const dataDir = temporaryFolder('data-')
 const drainSeconds = 1
 /** What the guide promises beside the draining. */
-const stopLimitMs = 45_000
+const stopLimitMs = 60_000
 let postern: RunningPostern<DemoReadyFile> | undefined
 let everything: number[] = []
 

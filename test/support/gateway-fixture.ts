@@ -9,6 +9,7 @@ import { createInstance } from '../../src/instances/create-instance.ts'
 import { SigningKeys } from '../../src/keys/signing-keys.ts'
 import type { Store } from '../../src/store/store.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
+import { GatewayMetrics } from '../../src/telemetry/metrics.ts'
 import type { DataSourceRoute } from '../../src/dialer/data-source-route.ts'
 import { startEmbeddedPostgres } from './embedded-postgres.ts'
 import { addDataSourceUser, createInstanceFixture, type InstanceFixture } from './instance-fixture.ts'
@@ -78,6 +79,7 @@ export async function startGatewayFixture(
     tls: authority.issue(['localhost']),
     findWorkspaceByDomain: (domain) => (domain === 'main.localhost' ? admin.workspaceId : undefined),
     isLoaded: () => true,
+    metrics: new GatewayMetrics(1),
     broadcastCancel: async (fingerprint) => void broadcasts.push(fingerprint),
     settings: {
       host: '127.0.0.1',

@@ -15,6 +15,7 @@ import { resealStore } from '../../src/keys/reseal-store.ts'
 import { SigningKeys } from '../../src/keys/signing-keys.ts'
 import type { Store } from '../../src/store/store.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
+import { HttpMetrics } from '../../src/telemetry/metrics.ts'
 import { testDialer } from './test-dialer.ts'
 import { testSqlParts } from './test-sql-parts.ts'
 
@@ -80,6 +81,7 @@ export async function startHttpFixture(
     signingKeys,
     audit,
     logger,
+    metrics: new HttpMetrics(),
     workspaceId,
     ...instances,
     ...sql,
