@@ -101,11 +101,11 @@ function conclude(cli: Cli, instance: string, syncRun: SyncRun): number {
       )
     case 'DONE':
       terminal.note(
-        `${instance}: ${syncRun.databasesDone} databases, ${syncRun.schemasDone} schemas, ${syncRun.tablesDone} tables.`,
+        `${instance}: ${counted(syncRun.databasesDone, 'database')}, ${counted(syncRun.schemasDone, 'schema')}, ${counted(syncRun.tablesDone, 'table')}.`,
       )
       return 0
     case 'CANCELLED':
-      terminal.note(`${instance}: the reading was cancelled after ${syncRun.databasesDone} databases.`)
+      terminal.note(`${instance}: the reading was cancelled after ${counted(syncRun.databasesDone, 'database')}.`)
       return 0
     case 'QUEUED':
     case 'RUNNING':
@@ -114,4 +114,8 @@ function conclude(cli: Cli, instance: string, syncRun: SyncRun): number {
       )
       return 0
   }
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
 }
