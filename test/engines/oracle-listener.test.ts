@@ -1,11 +1,14 @@
 import buffers from 'oracledb/lib/impl/datahandlers/buffer.js'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { Secret } from '../../src/base/secret.ts'
 import { AddressRules } from '../../src/dialer/address-rules.ts'
 import { PLAIN_ROUTE, type DataSourceRoute } from '../../src/dialer/data-source-route.ts'
 import type { OpenOptions } from '../../src/engines/engine.ts'
 import { openOracleConnection } from '../../src/engines/oracle/driver.ts'
+import { describeWith } from '../support/requirements.ts'
+import { createTestAuthority } from '../support/test-certificates.ts'
 import { startFakeTnsListener, type FakeTnsListener, type TnsBehaviour } from '../support/fake-tns-listener.ts'
+import type { TlsIdentity } from '../../src/transport/byte-socket.ts'
 import { testDialer } from '../support/test-dialer.ts'
 
 const NO_THIEF = testDialer({ addressRules: AddressRules.create(['127.0.0.2/32']) })
@@ -16,8 +19,8 @@ describe('Oracle driver against a listener', () => {
     for (const listener of listeners.splice(0)) await listener.stop()
   })
 
-  async function listen(behaviour: TnsBehaviour, host?: string): Promise<FakeTnsListener> {
-    const listener = await startFakeTnsListener(behaviour, host)
+  async function listen(behaviour: TnsBehaviour, host?: string, tls?: TlsIdentity): Promise<FakeTnsListener> {
+    const listener = await startFakeTnsListener(behaviour, host, tls)
     listeners.push(listener)
     return listener
   }
@@ -158,5 +161,50 @@ describe('Oracle driver against a listener', () => {
     const listener = await listen('silent')
     await listener.stop()
     await expect(open(listener.port)).rejects.toMatchObject({ code: 'UPSTREAM_PORT_CLOSED' })
+  })
+
+  describeWith(['openssl'], 'over TLS', () => {
+    const authority = createTestAuthority('Oracle listeners')
+    const tls = authority.issue(['localhost'])
+    afterAll(() => authority.remove())
+    const secured = { host: 'localhost', tlsMode: 'verify-full', tlsCa: authority.caPem } as const
+
+    it('speaks to a listener whose certificate is verified', async () => {
+      const listener = await listen({ refuse: 12_514 }, '127.0.0.1', tls)
+      const stages: string[] = []
+      const opened = open(listener.port, { onStage: (stage) => void stages.push(stage) }, secured)
+      await expect(opened).rejects.toMatchObject({ code: 'DATABASE_NOT_FOUND' })
+      expect(stages).toEqual(['name', 'tcp', 'tls'])
+    })
+
+    it('says nothing to one whose certificate is for another name', async () => {
+      const listener = await listen({ refuse: 12_514 }, '127.0.0.1', authority.issue(['other.test']))
+      await expect(open(listener.port, {}, secured)).rejects.toMatchObject({ code: 'UPSTREAM_TLS_WRONG_NAME' })
+      expect(listener.connects).toEqual([])
+    })
+
+    it('is not led out of TLS by a redirect', async () => {
+      const plain = await listen('silent')
+      const redirect = `(ADDRESS=(PROTOCOL=tcp)(HOST=localhost)(PORT=${plain.port}))`
+      const listener = await listen({ redirect }, '127.0.0.1', tls)
+      await expect(open(listener.port, {}, secured)).rejects.toMatchObject({ code: 'UPSTREAM_ADDRESS_REFUSED' })
+      expect(plain.opened).toBe(0)
+    })
+
+    it('verifies the certificate of where it is redirected to', async () => {
+      const second = await listen({ refuse: 12_514 }, '127.0.0.1', authority.issue(['other.test']))
+      const redirect = `(ADDRESS=(PROTOCOL=tcps)(HOST=localhost)(PORT=${second.port}))`
+      const listener = await listen({ redirect }, '127.0.0.1', tls)
+      await expect(open(listener.port, {}, secured)).rejects.toMatchObject({ code: 'UPSTREAM_TLS_WRONG_NAME' })
+      expect(second.connects).toEqual([])
+    })
+
+    it('explains a second handshake that it cannot do', async () => {
+      const listener = await listen({ resend: 'with a second handshake' }, '127.0.0.1', tls)
+      await expect(open(listener.port, {}, secured)).rejects.toMatchObject({
+        code: 'UPSTREAM_PROTOCOL',
+        message: expect.stringContaining('second TLS handshake') as string,
+      })
+    })
   })
 })

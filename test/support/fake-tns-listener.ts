@@ -1,10 +1,13 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
+import type { TlsIdentity } from '../../src/transport/byte-socket.ts'
 
 /** What the listener does with a CONNECT; `raw` says something that is not TNS, to whatever comes or at once. */
 export type TnsBehaviour =
   | { readonly refuse: number }
   | { readonly redirect: string | Buffer; readonly withConnectData?: string; readonly isSplit?: boolean }
   | { readonly raw: string | Buffer; readonly isBanner?: boolean }
+  | { readonly resend: 'with a second handshake' }
   | 'silent'
 
 /**
@@ -25,13 +28,19 @@ const CONNECT = 1
 const REFUSE = 4
 const REDIRECT = 5
 const DATA = 6
+const RESEND = 11
+const SECOND_HANDSHAKE = 0x08
 const CONNECT_DATA_LENGTH_AT = 24
 const CONNECT_DATA_OFFSET_AT = 26
 
-export async function startFakeTnsListener(behaviour: TnsBehaviour, host = '127.0.0.1'): Promise<FakeTnsListener> {
+export async function startFakeTnsListener(
+  behaviour: TnsBehaviour,
+  host = '127.0.0.1',
+  tls?: TlsIdentity,
+): Promise<FakeTnsListener> {
   const connects: string[] = []
   let opened = 0
-  const server: Server = createServer((socket) => {
+  const serve = (socket: Socket): void => {
     opened += 1
     socket.on('error', () => undefined)
     if (typeof behaviour === 'object' && 'raw' in behaviour && behaviour.isBanner) socket.write(behaviour.raw)
@@ -59,7 +68,11 @@ export async function startFakeTnsListener(behaviour: TnsBehaviour, host = '127.
         }
       }
     })
-  })
+  }
+  const server: Server =
+    tls === undefined
+      ? createServer(serve)
+      : createTlsServer({ cert: tls.certificateChainPem, key: tls.privateKeyPem }, serve)
   await new Promise<void>((resolve) => server.listen(0, host, () => resolve()))
   const open = new Set<Socket>()
   server.on('connection', (socket) => {
@@ -84,6 +97,10 @@ export async function startFakeTnsListener(behaviour: TnsBehaviour, host = '127.
 
 function answer(socket: Socket, behaviour: TnsBehaviour): void {
   if (behaviour === 'silent') return
+  if ('resend' in behaviour) {
+    socket.write(packetOf(RESEND, SECOND_HANDSHAKE, Buffer.alloc(0)))
+    return
+  }
   if ('raw' in behaviour) {
     if (behaviour.isBanner !== true) socket.write(behaviour.raw)
     return
