@@ -54,11 +54,11 @@ describe('the password of a data source', () => {
     expect(failureOf(await testConnection({}))).toBeUndefined()
     expect(failureOf(await testConnection({ tlsCa: undefined }))).toMatchObject({
       stage: 'tls',
-      code: 'UPSTREAM_TLS_UNTRUSTED',
+      code: 'UPSTREAM_TLS_SELF_SIGNED',
     })
     expect(failureOf(await testConnection({ host: '127.0.0.1' }))).toMatchObject({
       stage: 'tls',
-      code: 'UPSTREAM_TLS_UNTRUSTED',
+      code: 'UPSTREAM_TLS_WRONG_NAME',
     })
     expect(failureOf(await testConnection({ host: '127.0.0.1', tlsMode: 'verify-ca' }))).toBeUndefined()
     expect(failureOf(await testConnection({ host: '127.0.0.1', tlsMode: 'require', tlsCa: undefined }))).toBeUndefined()

@@ -33,8 +33,8 @@ describe('a writer of the metadata store', () => {
     await sql('create table if not exists secret_before as select * from data_source_secret')
     await sql('create table if not exists binding_before as select * from postgres_role_binding')
     await sql(
-      `update data_source d set (host, port, tls_mode, tls_ca, username, database) =
-         (select host, port, tls_mode, tls_ca, username, database from source_before b where b.id = d.id)`,
+      `update data_source d set (host, port, tls_mode, tls_ca, username, database, ssh, extra_parameters, tls_client_certificate) =
+         (select host, port, tls_mode, tls_ca, username, database, ssh, extra_parameters, tls_client_certificate from source_before b where b.id = d.id)`,
     )
     await sql('delete from data_source_secret')
     await sql('insert into data_source_secret select * from secret_before')
@@ -94,6 +94,12 @@ describe('a writer of the metadata store', () => {
     ['TLS', `update data_source set tls_mode = 'disable'`],
     ['TLS, made to look stronger', `update data_source set tls_mode = 'verify-ca'`],
     ['authority', `update data_source set tls_ca = 'another'`],
+    ['client certificate', `update data_source set tls_client_certificate = 'another'`],
+    ['parameter', `update data_source set extra_parameters = '{"application_name":"another"}'`],
+    [
+      'way, through an SSH server of his own',
+      `update data_source set ssh = '[{"host":"127.0.0.1","port":PORT,"username":"u","auth":"password","hostKey":null}]'`,
+    ],
   ])('has no login key used, and no password sent, after another %s', async (_what, statement) => {
     await sql(statement.replace('PORT', String(listener.port)))
     await expectRefused()
