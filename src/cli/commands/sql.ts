@@ -163,7 +163,8 @@ class Execution {
       })
     }
     if (end.truncated === 'rows') {
-      terminal.note(`Only the first ${end.rows} rows are shown. Ask for more with --limit.`)
+      const shown = end.rows === 1 ? 'row is' : `${end.rows} rows are`
+      terminal.note(`Only the first ${shown} shown. Ask for more with --limit.`)
     } else if (end.truncated === 'bytes') {
       terminal.note(`Only the first ${end.rows} rows are shown: they are as large as an answer may be. Ask for less.`)
     }
