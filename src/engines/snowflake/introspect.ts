@@ -120,7 +120,8 @@ export async function* describeSnowflake(
 ): AsyncGenerator<DescribedSchema> {
   const from = `${quoteName(database)}.INFORMATION_SCHEMA`
   const sql = `SELECT SCHEMA_NAME FROM ${from}.SCHEMATA WHERE SCHEMA_NAME <> 'INFORMATION_SCHEMA' ORDER BY SCHEMA_NAME`
-  for await (const [schema] of driver.read(sql, [], signal)) {
+  const schemas = await Array.fromAsync(driver.read(sql, [], signal))
+  for (const [schema] of schemas) {
     if (schema === null || schema === undefined) continue
     yield { schema, tables: readTables(driver, from, schema, signal) }
   }

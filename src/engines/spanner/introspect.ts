@@ -111,7 +111,9 @@ export async function* describeSpanner(
   signal: AbortSignal,
 ): AsyncGenerator<DescribedSchema> {
   const sql = 'select schema_name from information_schema.schemata order by schema_name'
-  for await (const [schema] of driver.read(database, sql, {}, signal)) {
+  // Read to its end first: a session does one thing at a time.
+  const schemas = await Array.fromAsync(driver.read(database, sql, {}, signal))
+  for (const [schema] of schemas) {
     if (schema === null || schema === undefined || OWN_SCHEMAS.has(schema.toLowerCase())) continue
     try {
       const tables = await readTableNames(driver, database, schema, signal)
