@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startDebianPostgresCluster, type PostgresCluster } from '../engines/conformance/debian-postgres-cluster.ts'
 import type { ControlPlane } from '../support/control-plane.ts'
 import { startMariadb, type MariadbServer } from '../support/mariadb-server.ts'
+import { psql } from '../support/psql.ts'
 import { describeWith } from '../support/requirements.ts'
 import { type RunningPostern, startPostern } from '../support/running-postern.ts'
 import { SshdServer, sshdTakesPasswords } from '../support/sshd-server.ts'
@@ -32,13 +33,14 @@ interface Report {
 }
 
 /** "Connect your database" from the first to the last step, on real servers, through the API of a running Postern. */
-describeWith(['openssl', 'pgbench', 'sshd', 'mariadbd'], 'connecting a database', () => {
+describeWith(['openssl', 'psql', 'pgbench', 'sshd', 'mariadbd'], 'connecting a database', () => {
   let authority: TestAuthority
   let cluster: PostgresCluster
   let mariadb: MariadbServer
   let sshd: SshdServer
   let postern: RunningPostern
   let dba: ControlPlane
+  let clientId: string
   let client: { certificateChainPem: string; privateKeyPem: string }
 
   beforeAll(async () => {
@@ -51,6 +53,7 @@ describeWith(['openssl', 'pgbench', 'sshd', 'mariadbd'], 'connecting a database'
     postern = await startPostern({ flags: ['--egress-addresses', '203.0.113.7,203.0.113.8'] })
     const admin = await postern.asAdmin()
     const created = await admin.createServicePrincipal('the dba', 'dba')
+    clientId = created.clientId
     dba = await postern.asServicePrincipal(created.clientId, created.clientSecret)
     const superuser = await cluster.superuser()
     await superuser.query(`create role keeper login createrole createdb password '${password}'`)
@@ -234,8 +237,15 @@ describeWith(['openssl', 'pgbench', 'sshd', 'mariadbd'], 'connecting a database'
       gatewayHost: null,
       serverVersion: expect.stringMatching(/^\d+\./),
     })
-    const bind = await dba.send('POST', '/v1/instances/shop-maria/roles', { principal: { id: '1' } })
-    expect(bind.status).toBeGreaterThanOrEqual(400)
+    const bind = await dba.send('POST', '/v1/instances/shop-maria/roles', { principal: { clientId } })
+    expect(bind.body).toMatchObject({
+      code: 'FEATURE_NOT_SUPPORTED',
+      detail: expect.stringContaining('has engine mariadb'),
+    })
+    const login = { user: clientId, password: await dba.mintCredential('shop-maria'), database: 'shop-maria/shop' }
+    const target = postern.libpqTarget({ gatewayHost: 'shop-maria.postern.localhost' }, login)
+    const { code, stderr } = await psql(target, 'select 1')
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/authentication failed/)])
     const statements = await dba.expect<{ grantStatements: { admin: string[]; readOnly: string[] } }>(
       'GET',
       '/v1/engines/mariadb?username=somebody',
