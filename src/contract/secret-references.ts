@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { withoutWriteOnly, writeOnly } from './write-only.ts'
 
 const url = z
   .url({ protocol: /^https?$/ })
@@ -10,7 +11,7 @@ const key = z.string().min(1).max(256)
 
 /** Where the secret of a login to Vault comes from: sent with the reference and sealed, or from what the operator has allowed. */
 export const OperatorSource = z.discriminatedUnion('from', [
-  z.strictObject({ from: z.literal('literal'), value: z.string().min(1).max(8192).describe('Write-only.') }),
+  z.strictObject({ from: z.literal('literal'), value: writeOnly(z.string().min(1).max(8192)) }),
   z.strictObject({ from: z.literal('environment'), name: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/) }),
   z.strictObject({ from: z.literal('file'), path: z.string().startsWith('/').max(1024) }),
 ])
@@ -31,7 +32,7 @@ const vaultServer = {
   auth: VaultAuth,
   tlsCa: pem.optional().describe('PEM bundle to trust instead of the public authorities.'),
   tlsClientCertificate: pem.optional(),
-  tlsClientKey: pem.optional().describe('Write-only.'),
+  tlsClientKey: writeOnly(pem).optional(),
 }
 
 /** HashiCorp Vault, KV version 2. */
@@ -56,8 +57,8 @@ export const VaultDatabaseReference = z.strictObject({
 /** Credentials of an AWS identity. Absent: what the machine itself is trusted with, within the operator's allow-list. */
 export const AwsCredentials = z.strictObject({
   accessKeyId: z.string().min(16).max(128),
-  secretAccessKey: z.string().min(1).max(256).describe('Write-only.'),
-  sessionToken: z.string().max(8192).optional().describe('Write-only.'),
+  secretAccessKey: writeOnly(z.string().min(1).max(256)),
+  sessionToken: writeOnly(z.string().max(8192)).optional(),
 })
 
 const roleArn = z
@@ -85,11 +86,9 @@ export const GcpSecretReference = z.strictObject({
       /^projects\/[a-z0-9:.-]{1,64}\/secrets\/[A-Za-z0-9_-]{1,255}(\/versions\/(\d{1,18}|latest|[A-Za-z][A-Za-z0-9_-]{0,62}))?$/,
       'must be of the form projects/PROJECT/secrets/SECRET or projects/PROJECT/secrets/SECRET/versions/VERSION',
     ),
-  serviceAccount: z
-    .string()
-    .max(16 * 1024)
+  serviceAccount: writeOnly(z.string().max(16 * 1024))
     .optional()
-    .describe('Write-only JSON key. Absent: GOOGLE_APPLICATION_CREDENTIALS or the machine itself.'),
+    .describe('JSON key. Absent: GOOGLE_APPLICATION_CREDENTIALS or the machine itself.'),
   endpoint: url.optional(),
 })
 
@@ -103,17 +102,14 @@ export const AzureSecretReference = z.strictObject({
     .optional(),
   tenantId: z.string().min(1).max(128).optional(),
   clientId: z.string().min(1).max(128).optional(),
-  clientSecret: z.string().max(1024).optional().describe('Write-only.'),
+  clientSecret: writeOnly(z.string().max(1024)).optional(),
 })
 
 /** A service of one's own: GET, and the answer is `{"payload":{"data":"<base64>"}}`. */
 export const EndpointReference = z.strictObject({
   source: z.literal('endpoint'),
   url,
-  headers: z
-    .record(z.string().regex(/^[A-Za-z0-9-]{1,64}$/), z.string().max(4096))
-    .optional()
-    .describe('Write-only values.'),
+  headers: writeOnly(z.record(z.string().regex(/^[A-Za-z0-9-]{1,64}$/), z.string().max(4096))).optional(),
   tlsCa: pem.optional(),
 })
 
@@ -136,3 +132,11 @@ export const SecretReference = z.discriminatedUnion('source', [
   EndpointReference,
 ])
 export type SecretReference = z.infer<typeof SecretReference>
+
+/**
+ * What may be shown of a reference: where the secret lives, and not how we log in there. It is also what names the place in
+ * the destination of a data source's secrets.
+ */
+export function publicReference(reference: SecretReference): Readonly<Record<string, unknown>> {
+  return withoutWriteOnly(SecretReference, reference) as Readonly<Record<string, unknown>>
+}
