@@ -212,7 +212,7 @@ describeWith(['clickhouse-server', 'openssl'], 'ClickHouse, as Debian has it', (
   )
 
   it.each([
-    ['held by us', () => server.admin, /may write/],
+    ['held by us', () => server.admin, /can write/],
     ['held by the server', () => server.reader, undefined],
   ] as const)('holds a read-only session to reading, %s', async (_, user, warning) => {
     const session = await open(user(), {}, 'read_only')

@@ -17,12 +17,14 @@ export interface ClickHouseServer {
   readonly admin: { readonly username: 'admin'; readonly password: string }
   /** The server itself holds this one to reading (profile readonly=1). */
   readonly reader: { readonly username: 'reader'; readonly password: string }
+  /** As `reader`, but may choose settings (profile readonly=2). */
+  readonly analyst: { readonly username: 'analyst'; readonly password: string }
   /** Sees the database `shown` alone, and may read and write there. */
   readonly narrow: { readonly username: 'narrow'; readonly password: string }
   /** May do everything, without a password: no other user can log in without TLS. */
   readonly open: { readonly username: 'open'; readonly password: '' }
   /** Runs a statement as admin, past Postern. @throws with the server's own text */
-  run(statement: string): Promise<string>
+  run(statement: string, database?: string): Promise<string>
   stop(): Promise<void>
 }
 
@@ -58,8 +60,8 @@ export async function startClickHouse(identity?: TlsIdentity, clientCa?: string)
     clearTimeout(forced)
     rmSync(home, { recursive: true, force: true })
   }
-  const run = async (statement: string): Promise<string> => {
-    const answer = await fetch(`http://127.0.0.1:${httpPort}/`, {
+  const run = async (statement: string, database = 'default'): Promise<string> => {
+    const answer = await fetch(`http://127.0.0.1:${httpPort}/?database=${database}`, {
       method: 'POST',
       headers: { 'x-clickhouse-user': 'admin', 'x-clickhouse-key': PASSWORDS.admin },
       body: statement,
@@ -79,6 +81,7 @@ export async function startClickHouse(identity?: TlsIdentity, clientCa?: string)
         nativePort,
         admin: { username: 'admin', password: PASSWORDS.admin },
         reader: { username: 'reader', password: PASSWORDS.reader },
+        analyst: { username: 'analyst', password: PASSWORDS.analyst },
         narrow: { username: 'narrow', password: PASSWORDS.narrow },
         open: { username: 'open', password: '' },
         run,
@@ -95,18 +98,25 @@ export async function startClickHouse(identity?: TlsIdentity, clientCa?: string)
   }
 }
 
-const PASSWORDS = { admin: 'p:w <admin> %', reader: 'reader-password', narrow: 'narrow-password' }
+const PASSWORDS = {
+  admin: 'p:w <admin> %',
+  reader: 'reader-password',
+  analyst: 'analyst-password',
+  narrow: 'narrow-password',
+}
 const ESCAPED_ADMIN_PASSWORD = PASSWORDS.admin.replace('<', '&lt;').replace('>', '&gt;')
 
 const USERS = `<yandex>
   <profiles>
     <default><max_threads>1</max_threads></default>
     <readonly><readonly>1</readonly></readonly>
+    <analysts><readonly>2</readonly></analysts>
   </profiles>
   <quotas><default/></quotas>
   <users>
     ${user('admin', ESCAPED_ADMIN_PASSWORD, 'default')}
     ${user('reader', PASSWORDS.reader, 'readonly')}
+    ${user('analyst', PASSWORDS.analyst, 'analysts')}
     ${user('open', '', 'default')}
     ${user('narrow', PASSWORDS.narrow, 'default', '<allow_databases><database>shown</database></allow_databases>')}
   </users>

@@ -35,7 +35,10 @@ const BY_NUMBER: Readonly<Record<number, Translation>> = {
   202: ['UPSTREAM_FAILED', 'the database runs too many queries at the same time'],
 }
 
-const WRAPPING = /^Code: (\d+)[.,] (?:e\.displayText\(\) = )?DB::(?:Net)?Exception: /
+const WRAPPING =
+  /^(?:\w+::\w+\. )?Code: (\d+)[.,] (?:e\.code\(\) = -?\d+, )?(?:e\.displayText\(\) = )?(?:DB::(?:Net)?Exception: )?/
+/** As {@link WRAPPING}, told from a row that only begins like it. */
+const EXCEPTION_LINE = /^(?:\w+::\w+\. )?Code: \d+[.,] .*(?:DB::\w*Exception|e\.what\(\))/
 /** What the port of the native protocol answers to HTTP (TCPHandler of ClickHouse). */
 const NATIVE_BANNER = /^Port \d+ is for clickhouse-client program/
 
@@ -44,7 +47,7 @@ export function readException(status: number, header: string | undefined, body: 
   const number = header ?? WRAPPING.exec(body)?.[1]
   const text = body
     .replace(WRAPPING, '')
-    .replace(/, e\.what\(\) = DB::\w*Exception[\s\S]*$/, '')
+    .replace(/, e\.what\(\) = [\s\S]*$/, '')
     .replace(/\. \([A-Z_]+\) \(version .*\)\s*$/, '')
     .trim()
   return { number: number === undefined ? undefined : Number(number), text, status }
@@ -52,7 +55,7 @@ export function readException(status: number, header: string | undefined, body: 
 
 /** Whether a line has the form of an exception that came after the answer had begun. */
 export function isExceptionText(line: string): boolean {
-  return WRAPPING.test(line)
+  return EXCEPTION_LINE.test(line)
 }
 
 /** An exception that our own statements met, in Postern's words. */

@@ -37,7 +37,7 @@ export async function checkPrivileges(
     warnings:
       purpose === 'read_only' && mayWrite
         ? [
-            'The user of this read-only data source may write. Sessions of Postern are held to reading (readonly = 2); ' +
+            'The user of this read-only data source can write. Sessions of Postern are held to reading (readonly = 2); ' +
               'give the user the profile readonly, or SELECT alone, so that nobody else can write with it either.',
           ]
         : [],

@@ -65,7 +65,7 @@ class ClickHouseSession implements EngineSession {
   async *query(sql: string, options: QueryOptions): AsyncGenerator<QueryEvent, void> {
     const interruption = new Interruption(options)
     try {
-      for (const statement of splitClickHouse(sql)) {
+      for (const statement of splitClickHouse(sql, this.#purpose)) {
         interruption.check()
         yield* this.#run({ ...statement, whole: sql }, options, interruption)
       }

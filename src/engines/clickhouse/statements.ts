@@ -1,4 +1,5 @@
 import { PosternError } from '../../base/errors.ts'
+import type { SessionPurpose } from '../engine.ts'
 import { scanStatements, type LexicalRules, type ScannedStatement } from '../scan-statements.ts'
 
 const RULES: LexicalRules = {
@@ -14,22 +15,58 @@ const RULES: LexicalRules = {
 
 /**
  * The statements of a text, each to be sent on its own: HTTP takes one at a time.
- * @throws PosternError STATEMENT_FAILED for what would have no effect, or an answer in a form that cannot be shown
+ * @throws PosternError STATEMENT_FAILED for what would have no effect, or an answer in a form that cannot be shown;
+ *   STATEMENT_NOT_READ_ONLY in a read-only session for what does more than read
  */
-export function splitClickHouse(sql: string): readonly ScannedStatement[] {
+export function splitClickHouse(sql: string, purpose: SessionPurpose): readonly ScannedStatement[] {
   const found = scanStatements(sql, RULES)
   const inline = found.findIndex(holdsData)
   const first = found[inline]
   // Data of INSERT … FORMAT goes to the end, with whatever semicolons and quotes it has.
   const statements =
     first === undefined ? found : [...found.slice(0, inline), { ...first, text: sql.slice(first.offset) }]
-  for (const statement of statements) checkStatement(statement)
+  for (const statement of statements) {
+    if (purpose === 'read_only') requireReading(statement)
+    checkStatement(statement)
+  }
   return statements
 }
 
 function holdsData({ tokens }: ScannedStatement): boolean {
   const format = tokens.findIndex(({ kind, text }) => kind === 'word' && text === 'FORMAT')
   return tokens[0]?.text === 'INSERT' && format > 0 && tokens[format + 1]?.text !== 'VALUES'
+}
+
+/** What begins a statement that reads. `readonly` of the server stops writes, but neither KILL QUERY nor what is below. */
+const READING: ReadonlySet<string> = new Set([
+  'SELECT',
+  'WITH',
+  '(',
+  'SHOW',
+  'DESCRIBE',
+  'DESC',
+  'EXISTS',
+  'EXPLAIN',
+  'VALUES',
+])
+
+/** Table functions that make the server ask or run something else, with whatever that does. */
+const REACHING_OUT =
+  /^(?:url|urlCluster|remote|remoteSecure|cluster|clusterAllReplicas|mysql|postgresql|mongodb|redis|odbc|jdbc|sqlite|hive|hdfs\w*|s3\w*|gcs|oss|cosn|azureBlobStorage\w*|iceberg\w*|deltaLake\w*|hudi\w*|paimon\w*|executable|file|fileCluster|arrowFlight|ytsaurus)$/i
+
+function requireReading({ tokens }: ScannedStatement): void {
+  const first = tokens[0]
+  if (first === undefined || first.kind === 'name' || !READING.has(first.text))
+    throw notReading('would do more than read')
+  const outside = tokens.find(
+    ({ kind, text }, index) =>
+      (kind === 'word' || kind === 'name') && REACHING_OUT.test(text) && tokens[index + 1]?.text === '(',
+  )
+  if (outside !== undefined) throw notReading(`would reach beyond the server (${outside.text.toLowerCase()})`)
+}
+
+function notReading(what: string): PosternError {
+  return new PosternError('STATEMENT_NOT_READ_ONLY', `the statement ${what}, which a read-only data source does not`)
 }
 
 function checkStatement({ tokens }: ScannedStatement): void {

@@ -7,15 +7,15 @@ const BACKSLASH = 0x5c
 const MAX_LINE_BYTES = 32 * 1024 * 1024
 
 const UNESCAPED: Readonly<Record<string, number>> = { b: 8, f: 12, r: 13, n: 10, t: 9, '0': 0, v: 11, a: 7, e: 27 }
-const strict = new TextDecoder('utf-8', { fatal: true })
+const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** Cuts bytes into lines; what follows the last newline waits for more. */
 export class LineReader {
-  #rest: Uint8Array[] = []
+  #rest: Buffer[] = []
   #restBytes = 0
 
   /** Whole lines without their newlines; valid for ever. @throws RangeError when one is too long to be read */
-  push(chunk: Uint8Array): Buffer[] {
+  push(chunk: Buffer): Buffer[] {
     const lines: Buffer[] = []
     let start = 0
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
@@ -25,16 +25,16 @@ export class LineReader {
     const rest = chunk.subarray(start)
     this.#restBytes += rest.length
     if (this.#restBytes > MAX_LINE_BYTES) throw new RangeError(`a row is longer than ${MAX_LINE_BYTES} bytes`)
-    if (rest.length > 0) this.#rest.push(Uint8Array.from(rest))
+    if (rest.length > 0) this.#rest.push(Buffer.from(rest))
     return lines
   }
 
   /** What came without a newline, at the end of everything. */
   end(): Buffer | undefined {
-    return this.#restBytes === 0 ? undefined : this.#join(new Uint8Array())
+    return this.#restBytes === 0 ? undefined : this.#join(Buffer.alloc(0))
   }
 
-  #join(last: Uint8Array): Buffer {
+  #join(last: Buffer): Buffer {
     const line = this.#rest.length === 0 ? Buffer.from(last) : Buffer.concat([...this.#rest, last])
     this.#rest = []
     this.#restBytes = 0
@@ -55,6 +55,23 @@ export function cellForm(type: string): CellForm {
 
 /** The cells of a line of the format TabSeparated, each as the database prints it. */
 export function readCells(line: Uint8Array, forms: readonly CellForm[] = []): Cell[] {
+  const text = decodeStrictly(line)
+  if (text === undefined) return readBytes(line, forms)
+  return text.split('\t').map((cell, index) => (forms[index] === 'literal' ? cell : unescapeText(cell)))
+}
+
+function unescapeText(cell: string): Cell {
+  if (!cell.includes('\\')) return cell
+  // `\N` stands for NULL; a string of these two characters has its backslash escaped.
+  if (cell === '\\N') return null
+  return cell.replace(/\\(.)/gs, (_, escaped: string) => {
+    const code = UNESCAPED[escaped]
+    return code === undefined ? escaped : String.fromCharCode(code)
+  })
+}
+
+/** As {@link readCells}, for a line that is no UTF-8: byte by byte. */
+function readBytes(line: Uint8Array, forms: readonly CellForm[]): Cell[] {
   const cells: Cell[] = []
   for (let start = 0; ;) {
     const tab = line.indexOf(TAB, start)
@@ -86,13 +103,16 @@ function readCell(bytes: Uint8Array): Cell {
 
 /** A String of ClickHouse holds any bytes: what is no UTF-8 is shown byte by byte, as it would be written in SQL. */
 function asText(bytes: Uint8Array): string {
+  const hex = (byte: number): string => `\\x${byte.toString(16).toUpperCase().padStart(2, '0')}`
+  const byByte = (): string =>
+    Array.from(bytes, (byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : hex(byte))).join('')
+  return decodeStrictly(bytes) ?? byByte()
+}
+
+function decodeStrictly(bytes: Uint8Array): string | undefined {
   try {
     return strict.decode(bytes)
   } catch {
-    return Array.from(bytes, (byte) =>
-      byte >= 0x20 && byte < 0x7f
-        ? String.fromCharCode(byte)
-        : `\\x${byte.toString(16).toUpperCase().padStart(2, '0')}`,
-    ).join('')
+    return undefined // no UTF-8
   }
 }

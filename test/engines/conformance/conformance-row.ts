@@ -11,6 +11,8 @@ export const STOLEN_FILE = '/tmp/postern-conformance'
 export interface ConformanceRow {
   readonly title: string
   readonly tools: readonly SystemTool[]
+  /** What this version of the server does not have at all. */
+  readonly lacks?: readonly ('grants' | 'unique keys' | 'secondary indexes' | 'table comments')[]
   /** How many sessions are opened one after another; a thousand where nothing is said. */
   readonly opens?: number
   start(): Promise<ConformanceServer>
