@@ -2,7 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type AddressInfo } from 'node:net'
-import { tmpdir, userInfo } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { SshHop } from '../../src/dialer/data-source-route.ts'
 import { descendants } from './processes.ts'
@@ -58,12 +58,13 @@ export class SshdServer {
     child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()))
     this.#process = child
     this.#log = () => log
+    process.once('exit', this.#atExit)
   }
 
   static async start({ settings = [], port = 0 }: SshdOptions = {}): Promise<SshdServer> {
     const folder = mkdtempSync(join(tmpdir(), 'sshd-'))
     chmodSync(folder, 0o755)
-    const user = sshdTakesPasswords ? addUser() : { name: userInfo().username, password: 'unused' }
+    const user = sshdTakesPasswords ? addUser() : { name: ownName(), password: 'unused' }
     const server = new SshdServer(folder, port === 0 ? await freePort() : port, user, settings)
     await server.#listening()
     return server
@@ -116,12 +117,23 @@ export class SshdServer {
   async stop(): Promise<void> {
     if (this.#isStopped) return
     this.#isStopped = true
+    process.off('exit', this.#atExit)
     this.killSessions()
     if (this.#process.exitCode === null && this.#process.signalCode === null) {
       const ended = new Promise((resolve) => this.#process.once('exit', resolve))
       this.#process.kill('SIGKILL')
       await ended
     }
+    this.#remove()
+  }
+
+  /** Of a test file that was ended in the middle. */
+  readonly #atExit = (): void => {
+    this.#process.kill('SIGKILL')
+    this.#remove()
+  }
+
+  #remove(): void {
     rmSync(this.#folder, { recursive: true, force: true })
     if (sshdTakesPasswords) execFileSync('/usr/sbin/userdel', ['--force', this.username], { stdio: 'ignore' })
   }
@@ -180,6 +192,10 @@ function addUser(): { name: string; password: string } {
   const hash = execFileSync(requireTool('openssl'), ['passwd', '-6', '-stdin'], { input: password }).toString().trim()
   execFileSync('/usr/sbin/useradd', ['--no-create-home', '--shell', '/usr/sbin/nologin', '--password', hash, name])
   return { name, password }
+}
+
+function ownName(): string {
+  return execFileSync(requireTool('id'), ['-un']).toString().trim()
 }
 
 async function freePort(): Promise<number> {
