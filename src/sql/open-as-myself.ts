@@ -64,6 +64,7 @@ export async function openAsMyself(
       },
       (channel) => channels.push(channel),
     )
+    upstream.channel.requireIntact()
     const { backendKey } = upstream
     return await adoptSession(grant.fields.route, {
       socket: upstream.channel.socket,
