@@ -85,7 +85,7 @@ it('serves nobody who names no host, or two', async () => {
     await ask(path, own, own),
     await ask(`http://evil.test${path}`, own),
     await ask(`http://${own}${path}`, 'evil.test'),
-    await ask(`https://user@${own}${path}`, own),
+    await ask(`https://user.test@${own}${path}`, own),
     await ask('http://', own),
   ]) {
     expect(answer).toMatch(/^HTTP\/1.1 400 /)
