@@ -25,7 +25,7 @@ describeWith(['openssl'], 'TLS on the word of a driver', () => {
     }
   })
   afterEach(async () => {
-    await Promise.all(opened.splice(0).map((server) => server.stop()))
+    await Promise.all(opened.splice(0).map((each) => each.stop()))
   })
 
   /** Answers `go` in the clear with `yes`, then TLS, and inside it says whom it sees. */

@@ -17,11 +17,8 @@ const HTTP_QUESTION = 'GET /ping HTTP/1.0\r\n\r\n'
  * Finds out what listens where a driver failed, for the explanation: waits for a greeting, asks by HTTP, tries TLS. Nothing of
  * the data source is sent. Each step has a socket of its own, dialled like any other; what fails is `unknown`.
  */
-export async function identifyListener(
-  route: DataSourceRoute,
-  { onStage: _, ...options }: DialOptions,
-): Promise<ListenerKind> {
-  const quietly = { ...options, timeoutMs: Math.min(options.timeoutMs, 5_000) }
+export async function identifyListener(route: DataSourceRoute, options: DialOptions): Promise<ListenerKind> {
+  const quietly = { ...options, onStage: undefined, timeoutMs: Math.min(options.timeoutMs, 5_000) }
   try {
     const greeted = fromGreeting(await exchange(await dialPlain(route, quietly), '', GREETING_WAIT_MS))
     if (greeted !== undefined) return greeted

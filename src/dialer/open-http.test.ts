@@ -232,7 +232,7 @@ describeWith(['openssl'], 'HTTPS to a data source', () => {
     await expect(open({ ...route, host: '127.0.0.1' }, { secrets })).rejects.toMatchObject({
       code: 'UPSTREAM_TLS_WRONG_NAME',
     })
-    const uncertified = open({ ...route, tlsClientCertificate: null }).then((opened) => opened.request(get('/')))
+    const uncertified = open({ ...route, tlsClientCertificate: null }).then((each) => each.request(get('/')))
     await expect(uncertified).rejects.toMatchObject({ code: 'UPSTREAM_TLS_CLIENT_CERTIFICATE' })
   })
 })

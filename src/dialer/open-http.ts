@@ -85,11 +85,19 @@ class DialingAgent extends Agent {
       callback?.(null, waiting)
       return
     }
-    const { onStage: _stages, signal: _signal, ...later } = this.#options
-    this.#dial(later).then(
-      (stream) => callback?.(null, stream),
-      (error: Error) => (callback as (error: Error) => void)(error),
-    )
+    void this.#dialLater(callback as (error: Error | null, stream?: Duplex) => void)
+  }
+
+  /** The stages were told, and the signal counted, for the first socket alone. */
+  async #dialLater(callback: (error: Error | null, stream?: Duplex) => void): Promise<void> {
+    let stream: Duplex
+    try {
+      stream = await this.#dial({ ...this.#options, onStage: undefined, signal: undefined })
+    } catch (thrown) {
+      callback(thrown as Error)
+      return
+    }
+    callback(null, stream)
   }
 
   override destroy(): void {

@@ -31,7 +31,7 @@ export interface LoopbackEndpoint {
  */
 export async function openLoopback(route: DataSourceRoute, options: DialOptions): Promise<LoopbackEndpoint> {
   const first = await dialWhole(route, options)
-  const { onStage: _stages, signal: _signal, ...later } = options
+  const later = { ...options, onStage: undefined, signal: undefined }
   const open = new Set<Duplex>([first])
   let waiting: Duplex | undefined = first
   let failure: PosternError | undefined

@@ -28,7 +28,7 @@ export async function readTlsFile(
 }
 
 /** What can be said of a path without touching the file system. */
-export function checkTlsPath(field: string, path: string, folders: readonly string[]): void {
+function checkTlsPath(field: string, path: string, folders: readonly string[]): void {
   if (!isAbsolute(path) || path.includes('\0')) throw invalid(field, 'must be an absolute path')
   if (!folders.some((folder) => lies(normalize(path), normalize(folder)))) throw outside(field)
 }

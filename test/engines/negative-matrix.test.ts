@@ -261,7 +261,7 @@ describeWith(['openssl', 'mariadbd', 'clickhouse-server', 'sshd'], 'what goes wr
     })
 
     it('each failure has its own code, stage and advice', async () => {
-      const stranger = makeKey(join(folder, 'stranger'), 'ed25519').text
+      const unknown = makeKey(join(folder, 'unknown'), 'ed25519').text
       const locked = makeKey(join(folder, 'locked'), 'ed25519', 'right passphrase').text
       const rows: [string, SshHop, DataSourceSecrets, string, string, RegExp][] = [
         ['refused', sshd.hop({ port: 1 }), key(sshd.clientKey), 'tcp', 'UPSTREAM_SSH_UNREACHABLE', /port/],
@@ -281,7 +281,7 @@ describeWith(['openssl', 'mariadbd', 'clickhouse-server', 'sshd'], 'what goes wr
           'UPSTREAM_SSH_HOST_KEY_CHANGED',
           /in between/,
         ],
-        ['wrong key', sshd.hop(), key(stranger), 'ssh_login', 'UPSTREAM_SSH_AUTH_FAILED', /authorized_keys/],
+        ['wrong key', sshd.hop(), key(unknown), 'ssh_login', 'UPSTREAM_SSH_AUTH_FAILED', /authorized_keys/],
         ['wrong passphrase', sshd.hop(), key(locked, 'wrong'), '', 'UPSTREAM_SSH_KEY_UNREADABLE', /passphrase/],
         ['chacha20 only', chacha.hop(), key(chacha.clientKey), 'ssh_handshake', 'UPSTREAM_SSH_PROTOCOL', /aes/],
         [
