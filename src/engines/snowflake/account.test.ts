@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { parseSnowflakeAccount } from './account.ts'
 
-/** Only read, never reached. */
-const web = (rest: string) => `https:${'//'}${rest}`
+/** Addresses that are only read, never reached, are put together. */
+const SLASHES = '//'
+
+const web = (rest: string) => `https:${SLASHES}${rest}`
 
 describe('[D1-174] [D1-175] account of Snowflake', () => {
   it.each([
@@ -39,7 +41,7 @@ describe('[D1-174] [D1-175] account of Snowflake', () => {
     ['xy12345.us-east-2.aws.more', 'aws, azure or gcp'],
     ['user@xy12345', 'character'],
     ['xy12345/db', 'character'],
-    [`http:${'//'}xy12345.snowflakecomputing.com`, 'https'],
+    [`http:${SLASHES}xy12345.snowflakecomputing.com`, 'https'],
     [web('xy12345.snowflakecomputing.com.evil.test/'), 'not one of an account'],
     [web('evil.test/myorg/account'), 'not one of an account'],
     [web('u:p@xy12345.snowflakecomputing.com/'), 'without user'],
