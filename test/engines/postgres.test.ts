@@ -63,7 +63,7 @@ describe('PostgreSQL', () => {
   })
 
   it('reports a schema that the user may not use, and goes on with the others', async () => {
-    const schemas = await describe_(await open('reader', 'read_only'), 'postgres')
+    const schemas = await describedSchemas(await open('reader', 'read_only'), 'postgres')
     expect(schemas.map(({ schema }) => schema)).toEqual(['hidden', 'public'])
     expect(schemas[0]).toMatchObject({ problem: { code: 'UPSTREAM_PERMISSION' } })
     expect(schemas[1]?.tables?.map(({ name }) => name)).toContain('accounts')
@@ -71,12 +71,12 @@ describe('PostgreSQL', () => {
 
   it('describes a database other than its own, and tables that somebody has locked', async () => {
     const session = await open('dba')
-    expect((await describe_(session, 'elsewhere')).flatMap(({ tables }) => tables?.map(({ name }) => name))).toEqual([
-      'only_here',
-    ])
+    expect(
+      (await describedSchemas(session, 'elsewhere')).flatMap(({ tables }) => tables?.map(({ name }) => name)),
+    ).toEqual(['only_here'])
     await root.query('begin; lock table accounts in access exclusive mode')
     try {
-      const tables = (await describe_(session, 'postgres')).find(({ schema }) => schema === 'public')?.tables
+      const tables = (await describedSchemas(session, 'postgres')).find(({ schema }) => schema === 'public')?.tables
       expect(tables?.find(({ name }) => name === 'accounts')).toMatchObject({
         sizeBytes: null,
         columns: [{ name: 'id' }],
@@ -151,7 +151,7 @@ describe('PostgreSQL', () => {
   })
 })
 
-async function describe_(
+async function describedSchemas(
   session: EngineSession,
   database: string,
 ): Promise<(Pick<DescribedSchema, 'schema'> & { problem?: unknown; tables?: DescribedTable[] })[]> {
