@@ -54,6 +54,12 @@ const tlsFiles = z.strictObject({
  */
 const fields = {
   title: text(200),
+  weight: z
+    .number()
+    .int()
+    .min(1)
+    .max(1000)
+    .describe('Of read-only data sources that are equally good, the heaviest one is used (default: 1).'),
   host: text(253),
   port: z.number().int().min(1).max(65_535),
   database: text(255),
@@ -87,6 +93,7 @@ export const DATA_SOURCE_FIELDS = Object.keys(fields) as readonly (keyof typeof 
 
 export const DataSourceInput = z.strictObject({
   title: fields.title.optional(),
+  weight: fields.weight.optional(),
   host: fields.host.optional(),
   port: fields.port.optional(),
   database: fields.database.optional(),
@@ -111,6 +118,7 @@ export type DataSourceInput = z.infer<typeof DataSourceInput>
 /** A change of a data source. Absent: stays as it is. Null: back to the default; a secret is removed. */
 export const DataSourcePatch = z.strictObject({
   title: fields.title.nullable().optional(),
+  weight: fields.weight.nullable().optional(),
   host: fields.host.nullable().optional(),
   port: fields.port.nullable().optional(),
   database: fields.database.nullable().optional(),
@@ -169,6 +177,7 @@ export const DataSource = z.object({
   name: DataSourceName,
   type: z.enum(['admin', 'read_only']),
   title: z.string(),
+  weight: z.number().int(),
   host: z.string(),
   port: z.number().int(),
   database: z.string(),

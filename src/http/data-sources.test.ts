@@ -333,6 +333,7 @@ describe('a secret', () => {
 describe('an update mask', () => {
   const values: Readonly<Record<string, unknown>> = {
     title: 'new title',
+    weight: 7,
     host: 'localhost',
     port: 1234,
     database: 'template1',

@@ -112,6 +112,7 @@ function defaultsOf(engine: EngineName) {
   const { defaultPort, defaultDatabase, loginMethods } = ENGINE_CAPABILITIES[engine]
   return {
     title: '',
+    weight: 1,
     host: '',
     port: defaultPort ?? HTTPS_PORT,
     database: defaultDatabase,
@@ -124,6 +125,7 @@ function defaultsOf(engine: EngineName) {
 
 const PLAIN_FIELDS = [
   'title',
+  'weight',
   'host',
   'port',
   'database',

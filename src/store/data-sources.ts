@@ -48,7 +48,8 @@ export interface DataSourceCheck {
 }
 
 /** What is written of a data source. Its secrets are written by replaceDataSourceSecrets, in the same transaction. */
-export type NewDataSource = Omit<DataSourceRow, 'engine' | 'sealedSecrets' | 'lastCheck' | 'weight'>
+export type NewDataSource = Omit<DataSourceRow, 'engine' | 'sealedSecrets' | 'lastCheck' | 'weight'> &
+  Partial<Pick<DataSourceRow, 'weight'>>
 
 export async function insertDataSource(db: Kysely<Schema>, source: NewDataSource): Promise<void> {
   await db
@@ -150,6 +151,7 @@ export async function listDataSources(
 function changeableColumns(source: NewDataSource) {
   return {
     title: source.title,
+    weight: source.weight,
     host: source.host,
     port: source.port,
     database: source.database,

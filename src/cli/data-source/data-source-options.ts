@@ -5,6 +5,7 @@ import { wholeNumber } from '../option-values.ts'
 
 /** Options that say where a database is and how it is logged in to. Secrets come from files, standard input or a prompt. */
 export interface DataSourceOptions {
+  readonly weight?: number
   readonly hostName?: string
   readonly port?: number
   readonly database?: string
@@ -72,6 +73,7 @@ export function defineDataSourceOptions(command: Command): void {
       `what some engines need: ${EngineField.options.join(', ')}`,
       pairs(EngineField.options),
     )
+    .option('--weight <number>', 'among read-only data sources that are equally good, 1 to 1000', wholeNumber(1, 1000))
     .option('--parameter <name=value>', 'setting of the session; `postern engine get` lists them', pairs())
 }
 

@@ -18,6 +18,7 @@ export async function readDataSource(terminal: Terminal, options: DataSourceOpti
   const text = async (file: string | undefined, option: string) =>
     file === undefined ? undefined : readTextFile(file, option)
   return withoutUndefined({
+    weight: options.weight,
     host: options.hostName,
     port: options.port,
     database: options.database,

@@ -12,6 +12,7 @@ export function presentDataSource(source: InstanceView['dataSources'][number], n
     name: source.name,
     type: source.type,
     title: source.title,
+    weight: source.weight,
     host: source.host,
     port: source.port,
     database: source.database,
