@@ -4,10 +4,11 @@ import type { DataSourceRoute } from '../dialer/data-source-route.ts'
 import type { DialerDependencies } from '../dialer/dial.ts'
 import type { DataSourceSecrets } from '../dialer/data-source-secrets.ts'
 import type { RoleSession } from '../engines/engine.ts'
-import { findAdminDataSource } from '../store/data-sources.ts'
+import { type DataSourceRow, findAdminDataSource } from '../store/data-sources.ts'
 import type { InstanceRow } from '../store/instances.ts'
 import type { Store } from '../store/store.ts'
-import { openDataSourceSecrets, routeOf } from './data-source-secrets.ts'
+import { withDataSourceLogin } from './data-source-login.ts'
+import { routeOf } from './data-source-secrets.ts'
 import { requireRoleLogin } from './require-role-login.ts'
 
 /** What work on an instance's own database needs. */
@@ -42,12 +43,18 @@ export async function withAdminSession<T>(
   work: (admin: AdminSession) => Promise<T>,
 ): Promise<T> {
   const roleLogin = await requireRoleLogin(instance)
-  const { route, secrets } = await readAdminDataSource(deps, instance)
-  const session = await roleLogin.openRoleSession(route, {
-    dialer: deps.dialer,
-    secrets,
-    timeoutMs: adminLoginTimeoutMs,
-  })
+  const source = await readAdminDataSource(deps, instance)
+  const opened = await withDataSourceLogin(deps, source, async (login) => ({
+    ...login,
+    session: await roleLogin.openRoleSession(login.route, {
+      dialer: deps.dialer,
+      secrets: login.secrets,
+      timeoutMs: adminLoginTimeoutMs,
+    }),
+  }))
+  const { session, secrets } = opened
+  // Not the one with the user that a manager named: what is sealed for the data source names the one that is stored.
+  const route = routeOf(source)
   try {
     const { systemIdentifier, missingPrivileges } = await session.checkPrivileges()
     if (instance.systemIdentifier !== null && instance.systemIdentifier !== systemIdentifier) {
@@ -66,13 +73,10 @@ export async function withAdminSession<T>(
   }
 }
 
-async function readAdminDataSource(
-  deps: UpstreamDependencies,
-  instance: InstanceRow,
-): Promise<{ route: DataSourceRoute; secrets: DataSourceSecrets }> {
+async function readAdminDataSource(deps: UpstreamDependencies, instance: InstanceRow): Promise<DataSourceRow> {
   const source = await findAdminDataSource(deps.store.db, instance.id)
   if (source === undefined) {
     throw new PosternError('INSTANCE_NOT_AVAILABLE', `instance '${instance.name}' has no admin data source yet`)
   }
-  return { route: routeOf(source), secrets: await openDataSourceSecrets(deps, source) }
+  return source
 }

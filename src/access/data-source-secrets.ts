@@ -10,7 +10,7 @@ import type { DataSourceRow } from '../store/data-sources.ts'
 /** Where a stored data source leads. */
 export function routeOf(source: Pick<DataSourceRow, keyof DataSourceRoute>): DataSourceRoute {
   const { engine, host, port, database, username, loginMethod, tlsMode, tlsCa, tlsClientCertificate } = source
-  const { tlsFiles, fields, extraParameters } = source
+  const { tlsFiles, fields, extraParameters, secretReferences } = source
   const ssh = source.ssh.map((hop) => ({
     host: hop.host,
     port: hop.port,
@@ -32,12 +32,13 @@ export function routeOf(source: Pick<DataSourceRow, keyof DataSourceRoute>): Dat
     ssh,
     fields,
     extraParameters,
+    secretReferences,
   }
 }
 
 /**
- * Opens the secrets of a stored data source, for one attempt to reach it. They open only for the destination that is stored
- * with them.
+ * Opens the secrets of a stored data source as they are stored: one that lives elsewhere is its reference, in JSON. They open
+ * only for the destination that is stored with them. To reach the database: `data-source-login.ts`.
  * @throws PosternError SECRET_UNREADABLE
  */
 export async function openDataSourceSecrets(

@@ -5,7 +5,7 @@ import type { EngineSession, OpenOptions } from '../engines/engine.ts'
 import { loadEngine } from '../engines/registry.ts'
 import type { DataSourceRow } from '../store/data-sources.ts'
 import type { InstanceRow } from '../store/instances.ts'
-import { openDataSourceSecrets, routeOf } from './data-source-secrets.ts'
+import { withDataSourceLogin } from './data-source-login.ts'
 
 export interface OpenDataSourceOptions extends Omit<OpenOptions, 'dialer' | 'secrets' | 'manageMode'> {
   /** Another database of the same server than the data source names: the same login reaches it. */
@@ -16,7 +16,7 @@ export interface OpenDataSourceOptions extends Omit<OpenOptions, 'dialer' | 'sec
  * Opens a session of a stored data source: whoever works on a database that is registered here comes this way. Always close
  * the session.
  *
- * @throws PosternError INSTANCE_NOT_AVAILABLE (stopped, deleted) | SECRET_UNREADABLE | UPSTREAM_* | DATABASE_NOT_FOUND
+ * @throws PosternError INSTANCE_NOT_AVAILABLE (stopped, deleted) | SECRET_UNREADABLE | SECRET_SOURCE_* | UPSTREAM_* | DATABASE_NOT_FOUND
  */
 export async function openDataSource(
   deps: { readonly masterKey: MasterKey; readonly dialer: DialerDependencies },
@@ -27,13 +27,13 @@ export async function openDataSource(
   if (instance.state !== 'AVAILABLE') {
     throw new PosternError('INSTANCE_NOT_AVAILABLE', `Instance '${instance.name}' is ${instance.state}, not AVAILABLE`)
   }
-  const secrets = await openDataSourceSecrets(deps, source)
   const engine = await loadEngine(source.engine)
-  const route = routeOf(source)
-  return engine.open(database === undefined ? route : { ...route, database }, {
-    ...options,
-    manageMode: instance.manageMode ?? undefined,
-    dialer: deps.dialer,
-    secrets,
-  })
+  return withDataSourceLogin(deps, source, ({ route, secrets }) =>
+    engine.open(database === undefined ? route : { ...route, database }, {
+      ...options,
+      manageMode: instance.manageMode ?? undefined,
+      dialer: deps.dialer,
+      secrets,
+    }),
+  )
 }

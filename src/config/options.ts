@@ -30,7 +30,14 @@ export interface Option<T> {
 }
 
 export type OptionGroup =
-  'Node' | 'HTTP' | 'Gateway' | 'Metadata store' | 'Logins' | 'SQL and catalogue' | 'First workspace'
+  | 'Node'
+  | 'HTTP'
+  | 'Gateway'
+  | 'Metadata store'
+  | 'Logins'
+  | 'SQL and catalogue'
+  | 'Secret managers'
+  | 'First workspace'
 
 export const OPTIONS = {
   dataDir: option(
@@ -263,6 +270,49 @@ export const OPTIONS = {
     integer(1, 64),
     '2',
     'Instances whose catalogues this node reads at a time.',
+  ),
+
+  secretEnvironmentNames: option(
+    'Secret managers',
+    list(matching('the name of an environment variable', /^[A-Za-z_][A-Za-z0-9_]{0,127}$/)),
+    '',
+    'Environment variables of Postern that secret references may use, for example for a Vault token. Without any, none.',
+  ),
+  secretFileDirs: option(
+    'Secret managers',
+    list(path),
+    '',
+    'Folders whose files secret references may use, for example for a Vault token. Without any, none.',
+  ),
+  secretStoreOrigins: option(
+    'Secret managers',
+    list(origin),
+    '',
+    'Secret managers that may be asked, such as https://vault.example.com:8200. Without any, all: link-local and metadata addresses never.',
+  ),
+  ambientSecretNames: option(
+    'Secret managers',
+    list(matching('the name of a secret, with * for any text', /^[^\s,]{1,512}$/)),
+    '',
+    'Secrets that the cloud identity of this node may read for data sources; * stands for any text. Without any, none.',
+  ),
+  ambientRoleArns: option(
+    'Secret managers',
+    list(matching('the ARN of an IAM role, with * for any text', /^[^\s,]{1,600}$/)),
+    '',
+    'IAM roles that the cloud identity of this node may assume for data sources; * stands for any text. Without any, none.',
+  ),
+  secretTtlSeconds: option(
+    'Secret managers',
+    integer(0, 3_600),
+    '60',
+    'How long a secret of an external manager is used before it is asked for again, in seconds.',
+  ),
+  secretStaleSeconds: option(
+    'Secret managers',
+    integer(0, 86_400),
+    '600',
+    'How long after it was fetched a secret may still be used while its manager does not answer, in seconds.',
   ),
 
   workspaceName: option(

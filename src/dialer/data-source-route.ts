@@ -1,5 +1,6 @@
 import type { EngineField, EngineName, LoginMethod } from '../contract/engines.ts'
 import type { TlsMode } from '../contract/tls-mode.ts'
+import type { PublicReferences } from './data-source-secrets.ts'
 
 /** One SSH server on the way. The last hop of a route is the one that opens the way to the database. */
 export interface SshHop {
@@ -37,6 +38,8 @@ export interface DataSourceRoute {
   /** What the engine needs beyond host, port, database and user. */
   readonly fields: Readonly<Partial<Record<EngineField, string>>>
   readonly extraParameters: Readonly<Record<string, string>>
+  /** Secrets that live elsewhere: pointed at another place they are other secrets. */
+  readonly secretReferences: PublicReferences
 }
 
 /** A route has these where nothing is said about them. */
@@ -47,6 +50,7 @@ export const PLAIN_ROUTE = {
   ssh: [],
   fields: {},
   extraParameters: {},
+  secretReferences: {},
 } as const satisfies Partial<DataSourceRoute>
 
 /** Whether the route leads to a Unix socket of this machine. */

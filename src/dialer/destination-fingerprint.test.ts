@@ -59,6 +59,11 @@ describe('destination fingerprint', () => {
       { extraParameters: { a: 'c' } },
       { extraParameters: { b: 'a' } },
     ],
+    secretReferences: [
+      { secretReferences: { password: { source: 'endpoint', url: 'https://a.test' } } },
+      { secretReferences: { password: { source: 'endpoint', url: 'https://b.test' } } },
+      { secretReferences: { tlsClientKey: { source: 'endpoint', url: 'https://a.test' } } },
+    ],
   }
 
   it.each(Object.entries(changes))('is another one for each change of %s, and for no two the same', (_, each) => {

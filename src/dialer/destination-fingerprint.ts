@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { canonicalJson } from '../base/canonical-json.ts'
 import type { DataSourceRoute, SshHop } from './data-source-route.ts'
 
 /**
@@ -28,6 +29,7 @@ export function destinationFingerprint(route: DataSourceRoute): string {
     route.ssh.map(hopParts),
     sortedEntries(route.fields),
     sortedEntries(route.extraParameters),
+    ...(Object.keys(route.secretReferences).length === 0 ? [] : [canonicalJson(route.secretReferences)]),
   ]
   const isFirstForm = more.every((part) => part === null || part.length === 0)
   const text = JSON.stringify(isFirstForm ? parts : [...parts, ...more])

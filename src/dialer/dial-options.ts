@@ -1,6 +1,7 @@
 import type { Transport } from '../transport/byte-socket.ts'
 import type { AddressRules } from './address-rules.ts'
 import type { DataSourceSecrets } from './data-source-secrets.ts'
+import type { SecretReferences } from './secret-references.ts'
 import type { SshStage, SshTunnels } from './ssh-tunnels.ts'
 
 /** The stages of every dial, in order; a route passes those that it has. */
@@ -11,6 +12,7 @@ export interface DialerDependencies {
   readonly transport: Transport
   readonly addressRules: AddressRules
   readonly tunnels: SshTunnels
+  readonly secretReferences: SecretReferences
   /** Folders that `tlsFiles` of a route may lie in; empty: none. Absolute paths. */
   readonly tlsFileFolders: readonly string[]
   /** Google Cloud projects that the identity of this machine may be used for; absent or empty: none. */

@@ -56,19 +56,23 @@ function reference(change: object = {}) {
 
 describe('AWS Secrets Manager', () => {
   it('[D1-126] reads the key out of the JSON of the secret that was named', async () => {
-    const found = await resolver().resolve(reference())
+    const found = await resolver().resolveReference(reference())
     expect(found.value.reveal()).toBe('the password')
     expect(found.version).toBe('v2')
   })
 
   it('takes the name as an ARN, whose region counts', async () => {
-    const found = await resolver().resolve(reference({ name: ARN, region: undefined }))
+    const found = await resolver().resolveReference(reference({ name: ARN, region: undefined }))
     expect(found.value.reveal()).toBe('the password')
   })
 
   it('reads the whole text where no key is given, and another stage where one is', async () => {
-    expect((await resolver().resolve(reference({ name: 'plain', key: undefined }))).value.reveal()).toBe('just text')
-    expect((await resolver().resolve(reference({ versionStage: 'AWSPREVIOUS' }))).value.reveal()).toBe('the old one')
+    expect((await resolver().resolveReference(reference({ name: 'plain', key: undefined }))).value.reveal()).toBe(
+      'just text',
+    )
+    expect((await resolver().resolveReference(reference({ versionStage: 'AWSPREVIOUS' }))).value.reveal()).toBe(
+      'the old one',
+    )
   })
 
   it.each([
@@ -81,12 +85,12 @@ describe('AWS Secrets Manager', () => {
     ['an unknown key id', { credentials: { ...KEY, accessKeyId: 'AKIAXXXXXXXXXXXXXXXX' } }, 'SECRET_SOURCE_DENIED'],
     ['another region than the key signs for', { region: 'us-east-1' }, 'SECRET_SOURCE_DENIED'],
   ])('explains %s', async (_, change, code) => {
-    await expect(resolver().resolve(reference(change))).rejects.toMatchObject({ code })
+    await expect(resolver().resolveReference(reference(change))).rejects.toMatchObject({ code })
   })
 
   it('names the action that is denied', async () => {
     aws.keys.set(KEY.accessKeyId, { ...KEY, allowed: [] })
-    await expect(resolver().resolve(reference())).rejects.toMatchObject({
+    await expect(resolver().resolveReference(reference())).rejects.toMatchObject({
       code: 'SECRET_SOURCE_DENIED',
       message: 'AWS denies secretsmanager:GetSecretValue on bytebase',
     })
@@ -94,7 +98,7 @@ describe('AWS Secrets Manager', () => {
 
   it('says that a secret is marked for deletion', async () => {
     aws.secrets.set('gone', { arn: 'x', deleted: true, stages: {} })
-    await expect(resolver().resolve(reference({ name: 'gone' }))).rejects.toMatchObject({
+    await expect(resolver().resolveReference(reference({ name: 'gone' }))).rejects.toMatchObject({
       code: 'SECRET_SOURCE_NOT_FOUND',
       message: expect.stringContaining('marked for deletion'),
     })
@@ -102,24 +106,24 @@ describe('AWS Secrets Manager', () => {
 
   it('says that the service cannot answer now, after one attempt', async () => {
     aws.failWith = { status: 503, code: 'ServiceUnavailable' }
-    await expect(resolver().resolve(reference())).rejects.toMatchObject({ code: 'SECRET_SOURCE_UNAVAILABLE' })
+    await expect(resolver().resolveReference(reference())).rejects.toMatchObject({ code: 'SECRET_SOURCE_UNAVAILABLE' })
   })
 
   it('sends the session token of temporary keys', async () => {
     aws.keys.set('ASIATEMPORARY0000001', { ...KEY, sessionToken: 'token', allowed: ['GetSecretValue bytebase'] })
     const credentials = { ...KEY, accessKeyId: 'ASIATEMPORARY0000001', sessionToken: 'token' }
-    expect((await resolver().resolve(reference({ credentials }))).value.reveal()).toBe('the password')
+    expect((await resolver().resolveReference(reference({ credentials }))).value.reveal()).toBe('the password')
   })
 })
 
 describe("this node's own AWS identity", () => {
   it('reads no secret that the operator has not listed', async () => {
     const ambient = reference({ credentials: undefined })
-    await expect(resolver().resolve(ambient)).rejects.toMatchObject({
+    await expect(resolver().resolveReference(ambient)).rejects.toMatchObject({
       code: 'SECRET_SOURCE_REFUSED',
       hint: expect.stringContaining('ambientSecretNames'),
     })
-    await expect(resolver({ ambientSecretNames: ['team-*'] }).resolve(ambient)).rejects.toMatchObject({
+    await expect(resolver({ ambientSecretNames: ['team-*'] }).resolveReference(ambient)).rejects.toMatchObject({
       code: 'SECRET_SOURCE_REFUSED',
     })
     expect(aws.requests).toEqual([])
@@ -127,7 +131,7 @@ describe("this node's own AWS identity", () => {
 
   it('is not sent to an address that the reference names', async () => {
     const ambient = reference({ credentials: undefined })
-    await expect(resolver({ ambientSecretNames: ['*'] }).resolve(ambient)).rejects.toMatchObject({
+    await expect(resolver({ ambientSecretNames: ['*'] }).resolveReference(ambient)).rejects.toMatchObject({
       code: 'SECRET_SOURCE_REFUSED',
       message: expect.stringContaining('not sent to an address'),
     })
@@ -139,12 +143,12 @@ describe("this node's own AWS identity", () => {
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', KEY.secretAccessKey)
     const policy = { ambientSecretNames: ['byte*'], environment: { AWS_REGION: 'eu-central-1' } }
     const ambient = reference({ credentials: undefined, endpoint: undefined, region: undefined })
-    expect((await resolver(policy).resolve(ambient)).value.reveal()).toBe('the password')
+    expect((await resolver(policy).resolveReference(ambient)).value.reveal()).toBe('the password')
   })
 
   it('assumes no role that the operator has not listed', async () => {
     const ambient = reference({ credentials: undefined, endpoint: undefined, roleArn: ROLE })
-    await expect(resolver({ ambientSecretNames: ['*'] }).resolve(ambient)).rejects.toMatchObject({
+    await expect(resolver({ ambientSecretNames: ['*'] }).resolveReference(ambient)).rejects.toMatchObject({
       code: 'SECRET_SOURCE_REFUSED',
       hint: expect.stringContaining('ambientRoleArns'),
     })

@@ -48,9 +48,9 @@ function reference(change: object = {}) {
 
 describe('Azure Key Vault', () => {
   it('reads the newest version of a secret, or the one that is named', async () => {
-    expect(await resolver().resolve(reference())).toMatchObject({ version: V2, origin: 'fetched' })
-    expect((await resolver().resolve(reference())).value.reveal()).toBe('the password')
-    expect((await resolver().resolve(reference({ version: V1 }))).value.reveal()).toBe('old')
+    expect(await resolver().resolveReference(reference())).toMatchObject({ version: V2, origin: 'fetched' })
+    expect((await resolver().resolveReference(reference())).value.reveal()).toBe('the password')
+    expect((await resolver().resolveReference(reference({ version: V1 }))).value.reveal()).toBe('old')
   })
 
   it.each([
@@ -60,13 +60,13 @@ describe('Azure Key Vault', () => {
     ['another tenant', { tenantId: 'other.test' }, 'SECRET_SOURCE_DENIED'],
     ['a tenant that is a path', { tenantId: '../x' }, 'INVALID_ARGUMENT'],
   ])('explains %s', async (_, change, code) => {
-    await expect(resolver().resolve(reference(change))).rejects.toMatchObject({ code })
+    await expect(resolver().resolveReference(reference(change))).rejects.toMatchObject({ code })
   })
 
   it('sends the identity of this node to no host but a vault of Microsoft, and for listed secrets alone', async () => {
     const ambient = reference({ clientSecret: undefined })
-    await expect(resolver().resolve(ambient)).rejects.toMatchObject({ code: 'SECRET_SOURCE_REFUSED' })
-    await expect(resolver({ ambientSecretNames: ['*'] }).resolve(ambient)).rejects.toMatchObject({
+    await expect(resolver().resolveReference(ambient)).rejects.toMatchObject({ code: 'SECRET_SOURCE_REFUSED' })
+    await expect(resolver({ ambientSecretNames: ['*'] }).resolveReference(ambient)).rejects.toMatchObject({
       code: 'SECRET_SOURCE_REFUSED',
       message: expect.stringContaining('not sent to an address'),
     })

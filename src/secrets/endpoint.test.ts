@@ -37,7 +37,7 @@ function resolve(reference: EndpointReference, policy: Partial<OperatorPolicy> =
     ttlMs: 60_000,
     staleMs: 600_000,
     timeoutMs: 1_000,
-  }).resolve(reference)
+  }).resolveReference(reference)
 }
 
 function reference(change: object = {}): EndpointReference {

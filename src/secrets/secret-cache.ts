@@ -1,9 +1,9 @@
 import type { Clock } from '../base/clock.ts'
 import { PosternError } from '../base/errors.ts'
+import type { ResolvedSecret } from '../dialer/secret-references.ts'
 import type { SecretDocument } from './secret-source.ts'
 
-/** Where a resolved secret came from: asked for now, remembered, or remembered because its manager did not answer. */
-export type SecretOrigin = 'fetched' | 'cached' | 'stale'
+type SecretOrigin = ResolvedSecret['origin']
 
 export interface CachedSecret {
   readonly document: SecretDocument

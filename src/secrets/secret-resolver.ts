@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
 import { PosternError } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
-import type { SecretReference } from '../contract/secret-references.ts'
+import { SecretReference } from '../contract/secret-references.ts'
+import type { ResolvedSecret, SecretReferences } from '../dialer/secret-references.ts'
 import { awsSecretsManagerSource } from './aws-secrets-manager.ts'
 import { azureKeyVaultSource } from './azure-key-vault.ts'
 import { dialledSecretHttp } from './dialled-secret-http.ts'
@@ -10,7 +11,7 @@ import { endpointSource } from './endpoint.ts'
 import { gcpSecretManagerSource } from './gcp-secret-manager.ts'
 import type { OperatorPolicy } from './operator-policy.ts'
 import type { DialerDependencies } from '../dialer/dial-options.ts'
-import { SecretCache, type SecretOrigin } from './secret-cache.ts'
+import { SecretCache } from './secret-cache.ts'
 import type { SecretHttp } from './secret-http.ts'
 import type { FetchContext, SecretSource } from './secret-source.ts'
 import { VaultClient } from './vault-client.ts'
@@ -27,23 +28,11 @@ export interface SecretResolverOptions {
   readonly timeoutMs: number
 }
 
-/** A secret as it was resolved, and how: for the report of a connection test. */
-export interface ResolvedSecret {
-  readonly value: Secret
-  readonly origin: SecretOrigin
-  /** Host of the manager. */
-  readonly host: string
-  readonly version: string | null
-  readonly elapsedMs: number
-  /** Call it when a database refused the value. The next {@link SecretResolver.resolve} asks the manager, unless another has. */
-  reject(): void
-}
-
 /**
  * Turns references into secrets: one source per manager, behind one cache (time to live, single flight, last known value while
  * a manager is silent). References that differ only in the key share a fetch.
  */
-export class SecretResolver {
+export class SecretResolver implements SecretReferences {
   readonly #options: SecretResolverOptions
   readonly #http: SecretHttp
   readonly #cache: SecretCache
@@ -68,7 +57,12 @@ export class SecretResolver {
   }
 
   /** @throws PosternError SECRET_SOURCE_* */
-  async resolve(reference: SecretReference): Promise<ResolvedSecret> {
+  async resolve(json: Secret): Promise<ResolvedSecret> {
+    return this.resolveReference(SecretReference.parse(JSON.parse(json.reveal())))
+  }
+
+  /** @throws PosternError SECRET_SOURCE_* */
+  async resolveReference(reference: SecretReference): Promise<ResolvedSecret> {
     const startedAt = performance.now()
     // The record is typed by its keys; the compiler does not follow the union through the look-up.
     const source = this.#sources[reference.source] as SecretSource<SecretReference>

@@ -65,41 +65,43 @@ function addAppRole(paths: string[], ttlSeconds = 60): void {
 
 describe('HashiCorp Vault, KV version 2', () => {
   it('[D1-103] gives what stands at engine name, path and key, and its version', async () => {
-    const found = await resolver().resolve(kv())
+    const found = await resolver().resolveReference(kv())
     expect(found.value.reveal()).toBe('the password')
     expect(found).toMatchObject({ version: '2', origin: 'fetched', host: new URL(url).host })
   })
 
   it('gives an older version where one is named', async () => {
-    expect((await resolver().resolve(kv({ version: 1 }))).value.reveal()).toBe('old one')
+    expect((await resolver().resolveReference(kv({ version: 1 }))).value.reveal()).toBe('old one')
   })
 
   it('says that a version was deleted', async () => {
     vault.secrets.set('secret/bytebase', [{ DB_PASSWORD: 'x' }, null])
-    await expect(resolver().resolve(kv())).rejects.toMatchObject({
+    await expect(resolver().resolveReference(kv())).rejects.toMatchObject({
       code: 'SECRET_SOURCE_NOT_FOUND',
       message: expect.stringContaining('was deleted'),
     })
   })
 
   it('[D1-092] recognises a mount of KV version 1 and refuses it by name', async () => {
-    await expect(resolver().resolve(kv({ engineName: 'kv1' }))).rejects.toMatchObject({
+    await expect(resolver().resolveReference(kv({ engineName: 'kv1' }))).rejects.toMatchObject({
       code: 'SECRET_SOURCE_INVALID',
       message: expect.stringContaining('KV version 1'),
     })
   })
 
   it('names the keys that exist where the key is missing, and no value', async () => {
-    const attempt = resolver().resolve(kv({ key: 'PASSWORD' }))
+    const attempt = resolver().resolveReference(kv({ key: 'PASSWORD' }))
     await expect(attempt).rejects.toMatchObject({ code: 'SECRET_SOURCE_NOT_FOUND', hint: 'It has: DB_PASSWORD' })
   })
 
   it('takes no number for a password', async () => {
-    await expect(resolver().resolve(kv({ key: 'port' }))).rejects.toMatchObject({ code: 'SECRET_SOURCE_NOT_FOUND' })
+    await expect(resolver().resolveReference(kv({ key: 'port' }))).rejects.toMatchObject({
+      code: 'SECRET_SOURCE_NOT_FOUND',
+    })
   })
 
   it('says which path and which capability a 403 is about', async () => {
-    const attempt = resolver().resolve(kv({ path: 'other' }))
+    const attempt = resolver().resolveReference(kv({ path: 'other' }))
     await expect(attempt).rejects.toMatchObject({
       code: 'SECRET_SOURCE_DENIED',
       message: 'Vault refused to read secret/data/other',
@@ -109,7 +111,7 @@ describe('HashiCorp Vault, KV version 2', () => {
 
   it('says that Vault is sealed', async () => {
     vault.sealed = true
-    await expect(resolver().resolve(kv())).rejects.toMatchObject({
+    await expect(resolver().resolveReference(kv())).rejects.toMatchObject({
       code: 'SECRET_SOURCE_UNAVAILABLE',
       message: 'Vault is sealed',
     })
@@ -119,7 +121,7 @@ describe('HashiCorp Vault, KV version 2', () => {
     const other = new FakeVault()
     vault.redirectTo = await other.start()
     try {
-      await expect(resolver().resolve(kv())).rejects.toMatchObject({ code: 'SECRET_SOURCE_REFUSED' })
+      await expect(resolver().resolveReference(kv())).rejects.toMatchObject({ code: 'SECRET_SOURCE_REFUSED' })
       expect(other.requests).toEqual([])
     } finally {
       await other.stop()
@@ -132,16 +134,18 @@ describe('HashiCorp Vault, KV version 2', () => {
     namespaced.addToken('root-token', ['secret/data/bytebase'])
     const there = await namespaced.start()
     try {
-      const found = await resolver().resolve(kv({ url: there, namespace: 'team-a' }))
+      const found = await resolver().resolveReference(kv({ url: there, namespace: 'team-a' }))
       expect(found.value.reveal()).toBe('in a namespace')
-      await expect(resolver().resolve(kv({ url: there }))).rejects.toMatchObject({ code: 'SECRET_SOURCE_DENIED' })
+      await expect(resolver().resolveReference(kv({ url: there }))).rejects.toMatchObject({
+        code: 'SECRET_SOURCE_DENIED',
+      })
     } finally {
       await namespaced.stop()
     }
   })
 
   it('does not leave the path that the reference names: dots in it are refused', async () => {
-    const attempt = resolver().resolve(kv({ path: '../../sys/raw?x=1#y' }))
+    const attempt = resolver().resolveReference(kv({ path: '../../sys/raw?x=1#y' }))
     await expect(attempt).rejects.toMatchObject({ code: 'SECRET_SOURCE_INVALID' })
     expect(vault.requests.every((request) => !request.includes('/sys/raw'))).toBe(true)
   })
@@ -151,9 +155,13 @@ describe('the token of a reference', () => {
   it('may come from a variable that the operator has allowed, and from no other', async () => {
     const policy = { environmentNames: ['VAULT_TOKEN'], environment: { VAULT_TOKEN: 'root-token', HOME: '/root' } }
     const from = (name: string) => kv({ auth: { method: 'token', token: { from: 'environment', name } } })
-    expect((await resolver(policy).resolve(from('VAULT_TOKEN'))).value.reveal()).toBe('the password')
-    await expect(resolver(policy).resolve(from('HOME'))).rejects.toMatchObject({ code: 'SECRET_SOURCE_REFUSED' })
-    await expect(resolver().resolve(from('VAULT_TOKEN'))).rejects.toMatchObject({ code: 'SECRET_SOURCE_REFUSED' })
+    expect((await resolver(policy).resolveReference(from('VAULT_TOKEN'))).value.reveal()).toBe('the password')
+    await expect(resolver(policy).resolveReference(from('HOME'))).rejects.toMatchObject({
+      code: 'SECRET_SOURCE_REFUSED',
+    })
+    await expect(resolver().resolveReference(from('VAULT_TOKEN'))).rejects.toMatchObject({
+      code: 'SECRET_SOURCE_REFUSED',
+    })
   })
 
   it('may come from a file below an allowed folder, not from beside it, nor by a link or dots out of it', async () => {
@@ -161,9 +169,11 @@ describe('the token of a reference', () => {
     writeFileSync(join(folder, 'token'), 'root-token\n')
     const policy = { fileFolders: [folder] }
     const from = (path: string) => kv({ auth: { method: 'token', token: { from: 'file', path } } })
-    expect((await resolver(policy).resolve(from(join(folder, 'token')))).value.reveal()).toBe('the password')
+    expect((await resolver(policy).resolveReference(from(join(folder, 'token')))).value.reveal()).toBe('the password')
     for (const path of ['/etc/hostname', `${folder}/../../etc/hostname`, `${folder}-other/token`]) {
-      await expect(resolver(policy).resolve(from(path))).rejects.toMatchObject({ code: 'SECRET_SOURCE_REFUSED' })
+      await expect(resolver(policy).resolveReference(from(path))).rejects.toMatchObject({
+        code: 'SECRET_SOURCE_REFUSED',
+      })
     }
   })
 })
@@ -173,8 +183,8 @@ describe('AppRole', () => {
     addAppRole(['secret/data/bytebase', 'secret/data/other'])
     vault.secrets.set('secret/other', [{ DB_PASSWORD: 'second' }])
     const made = resolver()
-    await made.resolve(kv({ auth: appRole }))
-    await made.resolve(kv({ auth: appRole, path: 'other' }))
+    await made.resolveReference(kv({ auth: appRole }))
+    await made.resolveReference(kv({ auth: appRole, path: 'other' }))
     expect(vault.requests.filter((request) => request.includes('/login'))).toHaveLength(1)
     await made.close()
     expect(vault.revokedTokens).toHaveLength(1)
@@ -183,9 +193,9 @@ describe('AppRole', () => {
   it('renews its token at two thirds of its life instead of logging in again', async () => {
     addAppRole(['secret/data/bytebase'], 60)
     const made = resolver({}, { ttlMs: 1_000 })
-    await made.resolve(kv({ auth: appRole }))
+    await made.resolveReference(kv({ auth: appRole }))
     now += 45_000
-    await made.resolve(kv({ auth: appRole }))
+    await made.resolveReference(kv({ auth: appRole }))
     expect(vault.requests.filter((request) => request.includes('/login'))).toHaveLength(1)
     expect(vault.requests.filter((request) => request.includes('/renew-self'))).toHaveLength(1)
   })
@@ -193,16 +203,16 @@ describe('AppRole', () => {
   it('logs in again when Vault has ended the token early', async () => {
     addAppRole(['secret/data/bytebase'], 3_600)
     const made = resolver({}, { ttlMs: 1_000 })
-    await made.resolve(kv({ auth: appRole }))
+    await made.resolveReference(kv({ auth: appRole }))
     for (const token of vault.tokens.keys()) if (token.startsWith('hvs.')) vault.tokens.delete(token)
     now += 5_000
-    expect((await made.resolve(kv({ auth: appRole }))).value.reveal()).toBe('the password')
+    expect((await made.resolveReference(kv({ auth: appRole }))).value.reveal()).toBe('the password')
   })
 
   it('says that the secret id is wrong', async () => {
     addAppRole(['secret/data/bytebase'])
     const auth = { ...appRole, secretId: { from: 'literal', value: 'wrong' } }
-    await expect(resolver().resolve(kv({ auth }))).rejects.toMatchObject({
+    await expect(resolver().resolveReference(kv({ auth }))).rejects.toMatchObject({
       code: 'SECRET_SOURCE_DENIED',
       message: 'Vault refused the AppRole login at auth/approle',
     })
@@ -221,8 +231,8 @@ describe('Vault database engine', () => {
   it('makes one user for user name and password, and revokes it at the end', async () => {
     const made = resolver()
     const [username, password] = await Promise.all([
-      made.resolve(dynamic('username')),
-      made.resolve(dynamic('password')),
+      made.resolveReference(dynamic('username')),
+      made.resolveReference(dynamic('password')),
     ])
     expect(password.value.reveal()).toBe(`made-for-${username.value.reveal()}`)
     expect(vault.leases.size).toBe(1)
@@ -232,14 +242,14 @@ describe('Vault database engine', () => {
 
   it('renews the lease, and takes the next user when Vault grants no more time', async () => {
     const made = resolver()
-    const first = await made.resolve(dynamic('username'))
+    const first = await made.resolveReference(dynamic('username'))
     now += 45_000
-    expect((await made.resolve(dynamic('username'))).value.reveal()).toBe(first.value.reveal())
+    expect((await made.resolveReference(dynamic('username'))).value.reveal()).toBe(first.value.reveal())
     for (let step = 0; step < 4; step += 1) {
       now += 40_000
-      await made.resolve(dynamic('username'))
+      await made.resolveReference(dynamic('username'))
     }
-    const last = await made.resolve(dynamic('username'))
+    const last = await made.resolveReference(dynamic('username'))
     expect(last.value.reveal()).not.toBe(first.value.reveal())
     expect(vault.requests.filter((request) => request.includes('/leases/renew')).length).toBeGreaterThan(0)
   })
@@ -248,50 +258,50 @@ describe('Vault database engine', () => {
 describe('what is remembered', () => {
   it('is asked for once within the time to live, however many ask at once', async () => {
     const made = resolver()
-    await Promise.all(Array.from({ length: 50 }, () => made.resolve(kv())))
+    await Promise.all(Array.from({ length: 50 }, () => made.resolveReference(kv())))
     now += 59_000
-    expect((await made.resolve(kv())).origin).toBe('cached')
+    expect((await made.resolveReference(kv())).origin).toBe('cached')
     expect(vault.requests).toHaveLength(1)
     now += 2_000
-    expect((await made.resolve(kv())).origin).toBe('fetched')
+    expect((await made.resolveReference(kv())).origin).toBe('fetched')
     expect(vault.requests).toHaveLength(2)
   })
 
   it('is used while the manager is silent, up to the bound, and then no longer', async () => {
     const made = resolver()
-    await made.resolve(kv())
+    await made.resolveReference(kv())
     await vault.stop()
     now += 9 * 60_000
-    expect(await made.resolve(kv())).toMatchObject({ origin: 'stale' })
+    expect(await made.resolveReference(kv())).toMatchObject({ origin: 'stale' })
     now += 2 * 60_000
-    await expect(made.resolve(kv())).rejects.toMatchObject({ code: 'SECRET_SOURCE_UNAVAILABLE' })
+    await expect(made.resolveReference(kv())).rejects.toMatchObject({ code: 'SECRET_SOURCE_UNAVAILABLE' })
     vault = new FakeVault()
     await vault.start()
   })
 
   it('is not used against a manager that says no', async () => {
     const made = resolver()
-    await made.resolve(kv())
+    await made.resolveReference(kv())
     now += 61_000
     vault.tokens.clear()
-    await expect(made.resolve(kv())).rejects.toMatchObject({ code: 'SECRET_SOURCE_DENIED' })
+    await expect(made.resolveReference(kv())).rejects.toMatchObject({ code: 'SECRET_SOURCE_DENIED' })
   })
 
   it('is fetched anew, once, after a database refused it: a rotation fails nobody', async () => {
     const made = resolver()
-    const before = await Promise.all(Array.from({ length: 10 }, () => made.resolve(kv())))
+    const before = await Promise.all(Array.from({ length: 10 }, () => made.resolveReference(kv())))
     vault.secrets.set('secret/bytebase', [{ DB_PASSWORD: 'rotated' }])
     for (const found of before) found.reject()
-    const after = await Promise.all(Array.from({ length: 10 }, () => made.resolve(kv())))
+    const after = await Promise.all(Array.from({ length: 10 }, () => made.resolveReference(kv())))
     for (const found of before) found.reject()
     expect(after.map(({ value }) => value.reveal())).toEqual(Array.from({ length: 10 }, () => 'rotated'))
-    expect((await made.resolve(kv())).origin).toBe('cached')
+    expect((await made.resolveReference(kv())).origin).toBe('cached')
     expect(vault.requests).toHaveLength(2)
   })
 
   it('does not wait for a manager that never answers', async () => {
     vault.isSilent = true
-    const attempt = resolver().resolve(kv())
+    const attempt = resolver().resolveReference(kv())
     await expect(attempt).rejects.toMatchObject({ code: 'SECRET_SOURCE_UNAVAILABLE' })
   })
 })

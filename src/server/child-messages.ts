@@ -40,6 +40,8 @@ export interface ChildBootstrap extends CommonBootstrap {
   readonly masterKey: string
   /** Keys that open what was sealed before an exchange. */
   readonly otherMasterKeys: readonly string[]
+  /** Variables of the operator's environment that secret references may use. */
+  readonly secretEnvironment: Readonly<Record<string, string>>
   readonly nodeId: string
   /** Folder below which this node's Unix sockets are. */
   readonly socketRoot: string

@@ -2,6 +2,7 @@ import { chmodSync, lchownSync, mkdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asPosternError, PosternError } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
+import { namedEnvironment } from '../config/cloud-environment.ts'
 import type { Config } from '../config/parse-config.ts'
 import type { MasterKey } from '../crypto/master-key.ts'
 import type { Resealed } from '../keys/reseal-store.ts'
@@ -203,6 +204,7 @@ export class Children {
       config: childConfig(config, this.#ports),
       storeUrl: storeUrl.reveal(),
       masterKey: masterKey.export().reveal(),
+      secretEnvironment: namedEnvironment(config.secretEnvironmentNames),
       otherMasterKeys: masterKey.exportOthers().map((key) => key.reveal()),
       nodeId: folder.nodeId,
       socketRoot,

@@ -10,6 +10,8 @@ import { prepareStore, type Store } from '../store/store.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
 import { transports } from '../transport/transports.ts'
 import type { ChildBootstrap, MasterKeysMessage, ServingRole } from './child-messages.ts'
+import { loadPrivateCode } from './load-private-code.ts'
+import { composeSecrets } from './compose-secrets.ts'
 import { tunnelOrders } from './tunnel-orders.ts'
 
 /** What the control plane and the gateway are both made of. */
@@ -51,20 +53,23 @@ export async function composeShared(bootstrap: ChildBootstrap, role: ServingRole
   const signingKeys = SigningKeys.unread(store, masterKey, systemClock)
   let unfollow: (() => Promise<void>) | undefined
   await loadEngine('postgres')
+  if (role === 'control') await loadPrivateCode(bootstrap.user)
   const transport = transports[role === 'gateway' ? config.gatewayTransport : 'bun']
+  const ways = {
+    transport,
+    addressRules: AddressRules.create(config.deniedAddresses),
+    tunnels: new TunnelClient({ transport, order: tunnelOrders() }),
+    tlsFileFolders: config.tlsFileDirs,
+    ambientGoogleProjects: config.ambientGoogleProjects,
+  }
+  const secretReferences = composeSecrets(bootstrap, ways, systemClock)
   return {
     logger,
     clock: systemClock,
     masterKey,
     store,
     signingKeys,
-    dialer: {
-      transport,
-      addressRules: AddressRules.create(config.deniedAddresses),
-      tunnels: new TunnelClient({ transport, order: tunnelOrders() }),
-      tlsFileFolders: config.tlsFileDirs,
-      ambientGoogleProjects: config.ambientGoogleProjects,
-    },
+    dialer: { ...ways, secretReferences },
     async load() {
       await signingKeys.refresh()
       unfollow ??= await signingKeys.follow((error) => logger.error({ err: error }, 'signing keys were not refreshed'))
@@ -76,6 +81,7 @@ export async function composeShared(bootstrap: ChildBootstrap, role: ServingRole
       for (const other of others) masterKey.alsoOpen(MasterKey.parse(other))
     },
     async close() {
+      await secretReferences.close()
       await unfollow?.()
       await store.close()
     },

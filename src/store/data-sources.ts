@@ -3,6 +3,7 @@ import type { DataSourceId, InstanceId } from '../base/ids.ts'
 import type { EngineField, EngineName, LoginMethod } from '../contract/engines.ts'
 import type { TlsMode } from '../contract/tls-mode.ts'
 import type { TlsFiles } from '../dialer/data-source-route.ts'
+import type { PublicReferences } from '../dialer/data-source-secrets.ts'
 import { type SealedSecrets, sealedSecretsFromJson } from './data-source-secrets.ts'
 import type { Schema, StoredSshHop } from './schema.ts'
 
@@ -29,6 +30,7 @@ export interface DataSourceRow {
   readonly ssh: readonly StoredSshHop[]
   readonly fields: Readonly<Partial<Record<EngineField, string>>>
   readonly extraParameters: Readonly<Record<string, string>>
+  readonly secretReferences: PublicReferences
   /** False: stored without a good connection test, and none was good since. */
   readonly tested: boolean
   readonly weight: number
@@ -164,6 +166,7 @@ function changeableColumns(source: NewDataSource) {
     ssh: JSON.stringify(source.ssh),
     fields: JSON.stringify(source.fields),
     extra_parameters: JSON.stringify(source.extraParameters),
+    secret_references: JSON.stringify(source.secretReferences),
     tested: source.tested,
   }
 }
@@ -204,6 +207,7 @@ function dataSourceFromRow(row: SelectedDataSource): DataSourceRow {
     ssh: row.ssh,
     fields: row.fields,
     extraParameters: row.extra_parameters,
+    secretReferences: row.secret_references,
     tested: row.tested,
     weight: row.weight,
     lastCheck:

@@ -39,13 +39,16 @@ export interface LoginFacts {
 }
 
 /** What a way has beyond host, port and TLS. */
-interface Way extends Pick<DataSourceRow, 'tlsClientCertificate' | 'tlsFiles' | 'ssh' | 'fields' | 'extraParameters'> {
+interface Way extends Pick<
+  DataSourceRow,
+  'tlsClientCertificate' | 'tlsFiles' | 'ssh' | 'fields' | 'extraParameters' | 'secretReferences'
+> {
   /** Sealed keys of its client certificate and of SSH, and the data source with the user that they are sealed for. */
   readonly routeSecrets: { readonly id: DataSourceId; readonly username: string; readonly sealed: SealedSecrets } | null
 }
 
 const statement = {
-  name: 'login-facts-2',
+  name: 'login-facts-3',
   text: `
     ${withHeldPrincipals},
     target as (
@@ -64,9 +67,9 @@ const statement = {
       t.engine, d.host, d.port, d.database, d.login_method, d.tls_mode, d.tls_ca,
       -- Null for most: nothing is looked up, sent and parsed for a way without any of it.
       case when d.tls_client_certificate is not null or d.tls_files <> '{}' or d.ssh <> '[]'
-          or d.fields <> '{}' or d.extra_parameters <> '{}' then
+          or d.fields <> '{}' or d.extra_parameters <> '{}' or d.secret_references <> '{}' then
         jsonb_build_object('tlsClientCertificate', d.tls_client_certificate, 'tlsFiles', d.tls_files, 'ssh', d.ssh,
-          'fields', d.fields, 'extraParameters', d.extra_parameters, 'id', d.id, 'username', d.username,
+          'fields', d.fields, 'extraParameters', d.extra_parameters, 'secretReferences', d.secret_references, 'id', d.id, 'username', d.username,
           'secrets', (
             select jsonb_object_agg(field, encode(sealed, 'base64')) from data_source_secret
             where data_source_id = d.id and (field = 'tlsClientKey' or field like 'ssh.%')))
@@ -87,6 +90,7 @@ const PLAIN_WAY: Way = {
   ssh: [],
   fields: {},
   extraParameters: {},
+  secretReferences: {},
   routeSecrets: null,
 }
 

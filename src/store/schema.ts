@@ -2,7 +2,7 @@ import type { ColumnType, Generated } from 'kysely'
 import type { EngineField, EngineName, LoginMethod, ManageMode } from '../contract/engines.ts'
 import type { TlsMode } from '../contract/tls-mode.ts'
 import type { SshHop, TlsFiles } from '../dialer/data-source-route.ts'
-import type { SecretField } from '../dialer/data-source-secrets.ts'
+import type { PublicReferences, SecretField } from '../dialer/data-source-secrets.ts'
 import type { DataSourceId, InstanceId, PrincipalId, RoleBindingId, SessionId, WorkspaceId } from '../base/ids.ts'
 import type { CatalogSchema } from './schema-catalog.ts'
 import type { SqlSchema } from './schema-sql.ts'
@@ -174,6 +174,7 @@ export interface DataSourceTable {
   tls_files: JsonWithDefault<TlsFiles>
   ssh: JsonWithDefault<readonly StoredSshHop[]>
   fields: JsonWithDefault<Readonly<Partial<Record<EngineField, string>>>>
+  secret_references: JsonWithDefault<PublicReferences>
   extra_parameters: JsonWithDefault<Readonly<Record<string, string>>>
   tested: Generated<boolean>
   weight: Generated<number>

@@ -108,6 +108,7 @@ export async function addScriptedInstance(
       tlsMode: 'verify-full',
       tlsCa: null,
       tlsClientCertificate: null,
+      secretReferences: {},
       tlsFiles: {},
       ssh: [],
       fields: {},

@@ -1,12 +1,13 @@
 import type { MasterKey } from '../../crypto/master-key.ts'
 import type { DialOptions } from '../../dialer/dial.ts'
+import { resolveLogin } from '../data-source-login.ts'
 import { openDataSourceSecrets } from '../data-source-secrets.ts'
 import type { LoginGrant } from '../login-grant.ts'
 
 /**
  * What a dial for this grant needs: the options, with the secrets of the way where it has any. They are opened here and nowhere
  * kept.
- * @throws PosternError SECRET_UNREADABLE
+ * @throws PosternError SECRET_UNREADABLE | SECRET_SOURCE_*
  */
 export async function withRouteSecrets(
   options: DialOptions,
@@ -17,6 +18,8 @@ export async function withRouteSecrets(
   if (routeSecrets === null) return options
   const { id, username, sealed } = routeSecrets
   // They belong to the data source, whose user is another one than the route's.
-  const secrets = await openDataSourceSecrets({ masterKey }, { ...route, id, username, sealedSecrets: sealed })
+  const source = { ...route, id, username, sealedSecrets: sealed }
+  const stored = await openDataSourceSecrets({ masterKey }, source)
+  const { secrets } = await resolveLogin(options.secretReferences, route, stored)
   return { ...options, secrets }
 }

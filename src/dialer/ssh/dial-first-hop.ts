@@ -3,6 +3,7 @@ import { toDuplex } from '../../transport/duplex.ts'
 import { PLAIN_ROUTE, type DataSourceRoute } from '../data-source-route.ts'
 import { dialPlain } from '../dial-plain.ts'
 import type { DialerDependencies } from '../dial-options.ts'
+import { noSecretReferences } from '../secret-references.ts'
 import { noTunnels } from '../ssh-tunnels.ts'
 import type { TunnelOptions } from './open-tunnel.ts'
 
@@ -25,7 +26,14 @@ export function dialFirstHopBy(
       loginMethod: 'password',
       tlsMode: 'disable',
     }
-    const options = { ...deps, tunnels: noTunnels, tlsFileFolders: [], secrets: {}, timeoutMs }
+    const options = {
+      ...deps,
+      tunnels: noTunnels,
+      secretReferences: noSecretReferences,
+      tlsFileFolders: [],
+      secrets: {},
+      timeoutMs,
+    }
     try {
       const socket = await dialPlain(route, {
         ...options,
