@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import { isSingleBinary, packedFile } from '../base/installation.ts'
 import { EngineName } from '../contract/engines.ts'
 import { loadEngine } from '../engines/registry.ts'
@@ -11,4 +12,9 @@ import type { ChildUser } from './child-messages.ts'
 export async function loadPrivateCode(user: ChildUser | undefined): Promise<void> {
   if (!user || isSingleBinary || !findBarrier(packedFile('node_modules'), { ...user, name: '' })) return
   await Promise.all([...EngineName.options.map((name) => loadEngine(name)), import('google-auth-library')])
+  // The driver of the MySQL family loads these in the middle of a login.
+  const requireOfDriver = createRequire(packedFile('node_modules/mysql2/index.js'))
+  requireOfDriver('./lib/commands/auth_switch.js')
+  const encodings = requireOfDriver('iconv-lite') as { encodingExists(name: string): boolean }
+  encodings.encodingExists('latin1')
 }
