@@ -18,7 +18,10 @@ export interface ByteSocket {
   resume(): void
   /** Half-close: no more writes from us, reading goes on. */
   end(): void
-  /** Closes both directions at once, discarding what was not sent. `onClose` follows, after this returned. */
+  /**
+   * Closes both directions, without waiting for a peer that does not read. What `write` took still goes out, unless the last one
+   * did not take all of its bytes: then the end of it may be discarded. `onClose` follows, after this returned.
+   */
   destroy(): void
   /** Replaces the handlers; what arrived before is delivered to the new ones, after this returned. */
   setHandlers(handlers: ByteSocketHandlers): void

@@ -246,6 +246,17 @@ for (const transport of Object.values(transports)) {
           expect(String((await once(peer, 'data'))[0])).toBe('the reason')
         })
 
+        test('all that writes took before destroy still arrives, however slowly the peer reads', async () => {
+          const { peer, accepted } = await pair()
+          const session = new RecordedSocket(accepted)
+          const received = slowly(peer)
+          for (let i = 0; i < 16; i++) await session.send(PIECE)
+          session.socket.destroy()
+          expect(await received).toBe(16 * MIB)
+          await session.until((recorded) => recorded.closed)
+          expect(session.closeError).toBeUndefined()
+        })
+
         test('a handler that throws closes its own connection only', async () => {
           const { peer, accepted } = await pair()
           const session = new RecordedSocket(accepted, () => {
@@ -287,6 +298,18 @@ for (const transport of Object.values(transports)) {
             await Promise.all([echo, reading])
             expect(returned.digest('hex')).toBe(sent.digest('hex'))
             expect(buffered).toBeLessThan(4 * MIB)
+          })
+
+          test('what was written after the end of the peer arrives whole past a slow reader', async () => {
+            const { peer, accepted } = await pair()
+            const duplex = toDuplex(accepted)
+            const gone = once(duplex, 'close')
+            peer.end()
+            duplex.resume()
+            duplex.end(Buffer.concat(Array.from({ length: 16 }, () => PIECE)))
+            const received = slowly(peer)
+            await gone
+            expect(await received).toBe(16 * MIB)
           })
 
           test('the end of the peer ends both sides and closes', async () => {

@@ -5,6 +5,8 @@ import type { ByteSocket, ByteSocketHandlers } from '../byte-socket.ts'
 const KEEP_ALIVE_DELAY_MS = 60_000
 /** A stream of Node takes any amount into memory: this is how much of it is given at one time. */
 const WRITE_MAX_BYTES = 256 * 1024
+/** How long a destroyed socket goes on sending what `write` took, as the kernel does for a closed one. */
+const LINGER_MS = 30_000
 
 /**
  * A ByteSocket over a stream of `node:net` or `node:tls`, which may be half open.
@@ -81,11 +83,18 @@ export class NodeSocket implements ByteSocket {
       return
     }
     this.#handlers = this.#handlers && { ...this.#handlers, onData() {}, onEnd() {}, onDrain() {} }
-    const unsent = this.#stream.writableLength > 0
     this.#finished = true
-    // What the kernel or TLS has taken still goes out, and a goodbye with it, unless that would mean to wait for the peer.
-    if (unsent) this.#stream.destroy()
-    else this.#stream.destroySoon()
+    // What the last write took whole still goes out, and a goodbye with it: to the caller the kernel has it, though it may be
+    // the stream. A caller that was told to wait knows that it gives up the rest, and does not mean to wait for the peer.
+    if (this.#awaited) this.#stream.destroy()
+    else this.#destroyOnceSent()
+  }
+
+  #destroyOnceSent(): void {
+    this.#stream.destroySoon()
+    if (this.#stream.destroyed) return
+    const timer = setTimeout(() => this.#stream.destroy(), LINGER_MS).unref()
+    this.#stream.once('close', () => clearTimeout(timer))
   }
 
   setHandlers(handlers: ByteSocketHandlers): void {
