@@ -58,6 +58,7 @@ export async function startBothWays(): Promise<BothWays> {
   await admin.bindPostgresRole(instance, user)
   await superuser.query('create role direct')
   await superuser.query(`grant direct to "${user}"`)
+  await superuser.query(`grant set on parameter deadlock_timeout to "${user}"`)
   const credential = await (await postern.asServicePrincipal(user, clientSecret)).mintCredential(instance)
 
   const same = { PGTZ: 'PST8PDT', PGDATESTYLE: 'Postgres, MDY', LC_ALL: 'C.UTF-8' }
