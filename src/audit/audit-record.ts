@@ -19,7 +19,8 @@ export interface AuditRecord {
   readonly reason: AuditReason | null
   readonly actorId: PrincipalId | null
   readonly actorName: string | null
-  readonly targetType: 'instance' | 'data_source' | 'ssh_key' | 'postgres_role' | 'principal' | 'secret' | 'key' | 'workspace' | null
+  readonly targetType:
+    'instance' | 'data_source' | 'ssh_key' | 'postgres_role' | 'principal' | 'secret' | 'key' | 'workspace' | null
   readonly targetId: string | null
   readonly targetName: string | null
   readonly sessionId: SessionId | null

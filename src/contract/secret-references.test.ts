@@ -56,9 +56,9 @@ describe('what is shown of a secret reference', () => {
     const walk = (schema: z.core.$ZodType, path: string): void => {
       if (isWriteOnly(schema)) return
       if (isSecretName.test(path.split('.').at(-1) ?? '')) unmarked.push(path)
-      if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) walk(schema.unwrap() as z.ZodType, path)
+      if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) walk(schema.unwrap(), path)
       else if (schema instanceof z.ZodDiscriminatedUnion) {
-        for (const option of schema.options) walk(option as z.ZodType, path)
+        for (const option of schema.options) walk(option, path)
       } else if (schema instanceof z.ZodObject) {
         for (const [name, field] of Object.entries(schema.shape)) walk(field as z.ZodType, `${path}.${name}`)
       }

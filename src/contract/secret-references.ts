@@ -4,6 +4,7 @@ import { withoutWriteOnly, writeOnly } from './write-only.ts'
 const url = z
   .url({ protocol: /^https?$/ })
   .max(2048)
+  .regex(/^[^/?#]*\/\/[^/?#@]*([/?#]|$)/, 'must name no user')
   .describe('Plain http only to this machine.')
 const pem = z.string().max(64 * 1024)
 const name = z.string().min(1).max(512)
@@ -16,7 +17,7 @@ export const OperatorSource = z.discriminatedUnion('from', [
   z.strictObject({ from: z.literal('file'), path: z.string().startsWith('/').max(1024) }),
 ])
 
-export const VaultAuth = z.discriminatedUnion('method', [
+const VaultAuth = z.discriminatedUnion('method', [
   z.strictObject({ method: z.literal('token'), token: OperatorSource }),
   z.strictObject({
     method: z.literal('app_role'),

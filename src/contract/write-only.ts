@@ -35,5 +35,5 @@ export function withoutWriteOnly(schema: z.core.$ZodType, value: unknown): unkno
 
 function innerOf(schema: z.core.$ZodType): z.core.$ZodType | undefined {
   const isWrapper = schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault
-  return isWrapper ? (schema.unwrap() as z.core.$ZodType) : undefined
+  return isWrapper ? schema.unwrap() : undefined
 }

@@ -38,7 +38,7 @@ describeWith(['openssl'], 'TLS on the word of a driver', () => {
       },
       (socket) => {
         socket.on('error', () => undefined)
-        socket.write(`inside, ${socket.getPeerCertificate()?.subject?.CN ?? 'nobody'}`)
+        socket.write(`inside, ${String(socket.getPeerCertificate()?.subject?.CN ?? 'nobody')}`)
       },
     )
     tls.on('tlsClientError', () => undefined)

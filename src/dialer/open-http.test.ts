@@ -215,7 +215,7 @@ describeWith(['openssl'], 'HTTPS to a data source', () => {
           rejectUnauthorized: true,
         },
         (_request, response) => response.end('inside'),
-      ) as unknown as Server,
+      ),
     )
     const route = testRoute(server.port, {
       host: 'localhost',

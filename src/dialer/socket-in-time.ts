@@ -33,7 +33,7 @@ export function socketInTime<T extends ByteSocket>(
       if (settled) socket.destroy()
       else settle(() => resolve(socket))
     },
-    (thrown: unknown) => settle(() => reject(thrown as Error)),
+    (thrown: unknown) => settle(() => reject(thrown)),
   )
   return promise
 }

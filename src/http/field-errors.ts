@@ -57,6 +57,9 @@ function describeIssue(issue: Issue): string {
       return `there is no ${issue.keys.map((key) => `"${key}"`).join(', ')} here`
     case 'invalid_union':
       return describeUnion(issue)
+    case 'custom':
+    case 'invalid_key':
+    case 'invalid_element':
     default:
       return 'is invalid'
   }

@@ -31,7 +31,7 @@ export function awsRequestHandler(context: FetchContext): RequestHandler {
     },
     updateHttpClientConfig() {},
     httpHandlerConfigs: () => ({}),
-  } as unknown as RequestHandler
+  } as RequestHandler
 }
 
 function urlOf({ protocol, hostname, port, path, query = {} }: AwsRequest): URL {

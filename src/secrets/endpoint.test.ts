@@ -20,16 +20,16 @@ const server = createServer((request, response) => {
 beforeEach(async () => {
   seen = []
   answer = (response) => response.end(JSON.stringify({ payload: { data: good } }))
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 })
 
 afterEach(async () => {
   server.closeAllConnections()
-  await new Promise((resolve) => server.close(resolve))
+  await new Promise((done) => server.close(done))
 })
 
-function resolve(reference: EndpointReference, policy: Partial<OperatorPolicy> = {}) {
+function resolve(wanted: EndpointReference, policy: Partial<OperatorPolicy> = {}) {
   return new SecretResolver({
     dialer: testDialer(),
     policy: { ...CLOSED_POLICY, ...policy },
@@ -37,7 +37,7 @@ function resolve(reference: EndpointReference, policy: Partial<OperatorPolicy> =
     ttlMs: 60_000,
     staleMs: 600_000,
     timeoutMs: 1_000,
-  }).resolveReference(reference)
+  }).resolveReference(wanted)
 }
 
 function reference(change: object = {}): EndpointReference {

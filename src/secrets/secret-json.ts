@@ -41,7 +41,7 @@ export function decodeBase64Secret(text: unknown, service: string): Secret {
 }
 
 /** @throws PosternError SECRET_SOURCE_INVALID when the bytes are not UTF-8 text, or none */
-export function textSecret(bytes: Uint8Array, service: string): Secret {
+function textSecret(bytes: Uint8Array, service: string): Secret {
   if (bytes.length === 0) throw invalidAnswer(service, 'the secret is empty')
   try {
     return new Secret(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))

@@ -35,3 +35,8 @@ export interface SecretSource<Reference> {
    */
   fetch(reference: Reference, context: FetchContext): Promise<SecretDocument>
 }
+
+/** All of a reference but its key: what is fetched at once for several keys. */
+export function withoutKey(reference: object & { readonly key: unknown }): readonly unknown[] {
+  return [Object.entries(reference).filter(([name]) => name !== 'key')]
+}

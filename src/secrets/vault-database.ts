@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { PosternError } from '../base/errors.ts'
 import type { VaultDatabaseReference } from '../contract/secret-references.ts'
 import { invalidAnswer, isObject, parseObject, stringsOf } from './secret-json.ts'
-import type { FetchContext, SecretDocument, SecretSource } from './secret-source.ts'
+import { type FetchContext, type SecretDocument, type SecretSource, withoutKey } from './secret-source.ts'
 import { requireOk, type VaultClient } from './vault-client.ts'
 
 /** User and password that Vault made for us. Times in milliseconds; `expiresAt` since the epoch. */
@@ -28,8 +28,8 @@ export class VaultDatabaseSource implements SecretSource<VaultDatabaseReference>
     this.#client = client
   }
 
-  documentOf({ key: _, ...document }: VaultDatabaseReference): readonly unknown[] {
-    return [document]
+  documentOf(reference: VaultDatabaseReference): readonly unknown[] {
+    return withoutKey(reference)
   }
 
   keyOf({ key }: VaultDatabaseReference): string {

@@ -2,7 +2,7 @@ import { PosternError } from '../base/errors.ts'
 import type { VaultKvReference } from '../contract/secret-references.ts'
 import type { SecretResponse } from './secret-http.ts'
 import { invalidAnswer, isObject, parseObject, parseObjectOrEmpty, stringsOf } from './secret-json.ts'
-import type { FetchContext, SecretDocument, SecretSource } from './secret-source.ts'
+import { type FetchContext, type SecretDocument, type SecretSource, withoutKey } from './secret-source.ts'
 import { requireOk, type VaultClient } from './vault-client.ts'
 
 /**
@@ -11,7 +11,7 @@ import { requireOk, type VaultClient } from './vault-client.ts'
  */
 export function vaultKvSource(client: VaultClient): SecretSource<VaultKvReference> {
   return {
-    documentOf: ({ key: _, ...document }) => [document],
+    documentOf: withoutKey,
     keyOf: ({ key }) => key,
     hostOf: ({ url }) => new URL(url).host,
     async fetch(reference, context): Promise<SecretDocument> {

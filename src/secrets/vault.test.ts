@@ -22,7 +22,7 @@ beforeEach(async () => {
 })
 
 afterEach(async () => {
-  await Promise.all(resolvers.splice(0).map((resolver) => resolver.close()))
+  await Promise.all(resolvers.splice(0).map((each) => each.close()))
   await vault.stop()
 })
 

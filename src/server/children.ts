@@ -191,7 +191,7 @@ export class Children {
       const ofProcesses = await this.#figures.gather([...this.#all].filter(({ isReady }) => isReady))
       child.send({ type: 'all-figures', id: message.id, ofProcesses })
     } else if (message.type === 'rotate-master-key') {
-      const outcome = await this.#rotation().then(identity, failureFields)
+      const outcome = await this.#rotation().catch(failureFields)
       child.send({ type: 'master-key-rotated', id: message.id, outcome })
     }
   }
@@ -235,10 +235,6 @@ function childConfig(config: Config, ports: Ports): ChildConfig {
     ...rest
   } = config
   return { ...rest, httpPort: ports.http, gatewayPort: ports.gateway }
-}
-
-function identity<T>(value: T): T {
-  return value
 }
 
 function failureFields(thrown: unknown) {

@@ -122,7 +122,7 @@ export class SupervisedChild {
           () => fail(new PosternError('INTERNAL', `The ${role} process was not ready in time.`)),
           READY_LIMIT_MS,
         )
-        if (child.connected) child.send(message as MessageToChild)
+        if (child.connected) child.send(message)
       }
       child.on('message', (message: MessageFromChild) => {
         if (message.type === 'loaded') sendBootstrap().catch((error: unknown) => fail(asPosternError(error)))

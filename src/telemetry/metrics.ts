@@ -97,7 +97,7 @@ export class GatewayMetrics implements ProcessMetrics {
       this.#setAside.reset()
       this.#setAside.inc(state.setAside)
     }
-    return this.#registry.getMetricsAsJSON() as Promise<Figures>
+    return this.#registry.getMetricsAsJSON()
   }
 }
 
@@ -123,7 +123,7 @@ export class HttpMetrics implements ProcessMetrics {
   }
 
   figures(): Promise<Figures> {
-    return this.#registry.getMetricsAsJSON() as Promise<Figures>
+    return this.#registry.getMetricsAsJSON()
   }
 }
 

@@ -226,7 +226,9 @@ describeWith(['psql', 'pgbench'], 'backup and restore', () => {
     expect(await restore(dataDir)).toMatchObject({ code: 0 })
     const first = await start(dataDir)
     const forge = await openForge(first)
-    await forge.store.pool.query(`insert into schema_migration (position, name, sha256) values (1000, '1000_future', 'x')`)
+    await forge.store.pool.query(
+      `insert into schema_migration (position, name, sha256) values (1000, '1000_future', 'x')`,
+    )
     await forge.close()
     await first.stop()
     running.pop()

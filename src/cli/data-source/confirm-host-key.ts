@@ -31,7 +31,7 @@ export async function withHostKeys<T>(
   for (let asked = 0; ; asked++) {
     const [answer, unknown, failure] = await attempt(send, unknownIn)
     if (unknown === undefined || asked === MOST_SERVERS || !isOurs(bodies, unknown)) {
-      if (failure !== undefined) throw failure
+      if (failure !== undefined) throw failure as Error
       return answer as T
     }
     await askFor(terminal, unknown)

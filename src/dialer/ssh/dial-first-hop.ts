@@ -49,25 +49,26 @@ export function dialFirstHopBy(
 /** The dialer speaks of the database. */
 function inWordsOfSsh(thrown: unknown, who: string): unknown {
   if (!(thrown instanceof PosternError)) return thrown
-  const { detail, cause } = thrown
-  switch (thrown.code) {
-    case 'UPSTREAM_NAME_UNKNOWN':
-      return new PosternError('UPSTREAM_NAME_UNKNOWN', `the host name of ${who} does not resolve`, { detail, cause })
-    case 'UPSTREAM_PORT_CLOSED':
-      return unreachable(
-        `nothing listens at the address and port of ${who}`,
-        'Check the port: SSH servers mostly listen on 22.',
-      )
-    case 'UPSTREAM_TIMED_OUT':
-      return unreachable(
-        `${who} did not answer in time: packets are probably dropped`,
-        'Admit the addresses of Postern in the firewall of the SSH server.',
-      )
-    case 'UPSTREAM_UNREACHABLE':
-      return unreachable(`${who} could not be reached`, 'Check the network between Postern and the SSH server.')
-    default:
-      return thrown
+  const { code, detail, cause } = thrown
+  if (code === 'UPSTREAM_NAME_UNKNOWN') {
+    return new PosternError(code, `the host name of ${who} does not resolve`, { detail, cause })
   }
+  if (code === 'UPSTREAM_PORT_CLOSED') {
+    return unreachable(
+      `nothing listens at the address and port of ${who}`,
+      'Check the port: SSH servers mostly listen on 22.',
+    )
+  }
+  if (code === 'UPSTREAM_TIMED_OUT') {
+    return unreachable(
+      `${who} did not answer in time: packets are probably dropped`,
+      'Admit the addresses of Postern in the firewall of the SSH server.',
+    )
+  }
+  if (code === 'UPSTREAM_UNREACHABLE') {
+    return unreachable(`${who} could not be reached`, 'Check the network between Postern and the SSH server.')
+  }
+  return thrown
 
   function unreachable(message: string, hint: string): PosternError {
     return new PosternError('UPSTREAM_SSH_UNREACHABLE', message, { hint, detail, cause })

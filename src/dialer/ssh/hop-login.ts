@@ -38,7 +38,7 @@ export class HopLogin {
   /** For the SSH library: the next method, or the end. */
   readonly next: AuthHandlerMiddleware = (methodsLeft, partialSuccess, proceed) => {
     if (Array.isArray(methodsLeft)) this.#admitted = methodsLeft
-    this.#wantsMore ||= partialSuccess === true
+    this.#wantsMore ||= partialSuccess ?? false
     const method = this.#nextMethod()
     if (method !== undefined) this.#tried.push(method.type)
     // `false` ends the login; the types do not know it.

@@ -80,7 +80,7 @@ export function openHop(stream: Duplex, options: HopOptions): Promise<OpenHop> {
   client.on('end', onGone)
   client.on('close', () => {
     onGone()
-    closed.resolve(failure!)
+    closed.resolve(failure ?? lost(who, undefined))
   })
   client.on('handshake', ({ kex, cs }) => {
     // Also told when the keys are exchanged anew, later on.

@@ -53,14 +53,9 @@ function parse(text: string, label: string, passphrase: Secret | undefined): Par
 /** Keys of PKCS#8 in the form that the SSH library knows. */
 function fromPkcs8(text: string, passphrase: Secret | undefined): string {
   const key: KeyObject = createPrivateKey({ key: text, format: 'pem', passphrase: passphrase?.reveal() })
-  switch (key.asymmetricKeyType) {
-    case 'ed25519':
-      return writeEd25519Key(key, '').text
-    case 'ec':
-      return key.export({ format: 'pem', type: 'sec1' }).toString()
-    default:
-      return key.export({ format: 'pem', type: 'pkcs1' }).toString()
-  }
+  if (key.asymmetricKeyType === 'ed25519') return writeEd25519Key(key, '').text
+  const type = key.asymmetricKeyType === 'ec' ? 'sec1' : 'pkcs1'
+  return key.export({ format: 'pem', type }).toString()
 }
 
 function needsPassphrase(text: string, label: string): boolean {

@@ -228,7 +228,7 @@ describeWith(['sshd', 'openssl'], 'ways through OpenSSH', () => {
       request({
         hops,
         secrets,
-        onStage: (stage, detail) => stages.push(`${stage} ${detail?.['hostKey'] ?? ''}`.trim()),
+        onStage: (stage, detail) => stages.push(`${stage} ${String(detail?.['hostKey'] ?? '')}`.trim()),
       }),
     )
     expect(await exchange(socket, 'SELECT 1')).toBe('hello\nSELECT 1goodbye\n')

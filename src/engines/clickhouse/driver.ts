@@ -93,7 +93,7 @@ export class ClickHouseDriver {
     const { stream, summary, response_headers, http_status_code } = await this.#client.exec({
       query: statement,
       query_id: queryId,
-      clickhouse_settings: { default_format: ANSWER_FORMAT, ...settings } as ClickHouseSettings,
+      clickhouse_settings: { default_format: ANSWER_FORMAT, ...settings },
       abort_signal: signal,
       ignore_error_response: true,
     })

@@ -41,11 +41,11 @@ export interface TokenRequest {
 /** Gives an access token that is still good for a while. */
 export type AccessTokenSource = (request: TokenRequest) => Promise<Secret>
 
-/** Keeps the token of `fetchToken` until shortly before its end. */
-export function keepToken(fetchToken: (request: TokenRequest) => Promise<AccessToken>): AccessTokenSource {
+/** Keeps the token of `ask` until shortly before its end. */
+export function keepToken(ask: (request: TokenRequest) => Promise<AccessToken>): AccessTokenSource {
   let kept: AccessToken | undefined
   return async (request) => {
-    if (kept === undefined || kept.expiresAt.getTime() - EARLY_MS < Date.now()) kept = await fetchToken(request)
+    if (kept === undefined || kept.expiresAt.getTime() - EARLY_MS < Date.now()) kept = await ask(request)
     return kept.token
   }
 }

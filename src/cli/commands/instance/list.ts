@@ -24,7 +24,7 @@ function define(command: Command): void {
     .option(
       '--label <key[:value]>',
       'only those with this label; may be given several times',
-      (value: string, before: readonly string[] = []) => [...before, value],
+      (value: string, before: readonly string[] | undefined) => [...(before ?? []), value],
     )
     .addOption(new Option('--state <state>', 'only those in this state').choices(InstanceState.options))
     .option('--show-deleted', 'also those that were deleted and not purged')
