@@ -19,7 +19,7 @@ export const SetupGuideQuery = z.object({
   engine: z.enum(['postgres', 'mysql', 'mariadb']).default('postgres'),
   username: z.string().min(1).max(128).default('bytebase'),
   database: z.string().min(1).max(128).optional(),
-  host: z.string().min(1).max(253).optional().describe('Endpoint, or connection name project:region:instance.'),
+  host: z.string().min(1).max(253).optional().describe('Endpoint, or project:region:instance of Cloud SQL.'),
   region: z.string().max(64).optional(),
   accountId: z
     .string()
@@ -27,7 +27,7 @@ export const SetupGuideQuery = z.object({
     .optional(),
   resourceId: z
     .string()
-    .regex(/^(db|cluster|prx)-[A-Za-z0-9]{1,64}$/, 'must be the resource id of an instance, cluster or proxy (db-…)')
+    .regex(/^(db|cluster|prx)-[A-Za-z0-9]{1,64}$/, 'must be the resource id that RDS shows (db-…, cluster-… or prx-…)')
     .optional(),
   serviceAccount: z.string().max(254).optional().describe('E-mail of a Google service account.'),
   secretName: z.string().min(1).max(512).default('bytebase'),

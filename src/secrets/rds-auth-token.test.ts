@@ -25,7 +25,7 @@ function login(change: Partial<RdsLogin> = {}): RdsLogin {
   return { host: HOST, port: 5432, username: 'bytebase', identity: { credentials: KEY }, ...change }
 }
 
-/** What AWS would compute for the same request: https://host:port/?Action=connect&DBUser=…, service rds-db, 900 seconds. */
+/** What AWS would compute for the same request: GET /?Action=connect&DBUser=…, service rds-db, 900 seconds. */
 function independentToken(
   { host, port, username }: RdsLogin,
   keys: { accessKeyId: string; secretAccessKey: string; sessionToken?: string },

@@ -166,7 +166,7 @@ function changeableColumns(source: NewDataSource) {
     ssh: JSON.stringify(source.ssh),
     fields: JSON.stringify(source.fields),
     extra_parameters: JSON.stringify(source.extraParameters),
-    secret_references: JSON.stringify(source.secretReferences),
+    external_references: JSON.stringify(source.secretReferences),
     tested: source.tested,
   }
 }
@@ -207,7 +207,7 @@ function dataSourceFromRow(row: SelectedDataSource): DataSourceRow {
     ssh: row.ssh,
     fields: row.fields,
     extraParameters: row.extra_parameters,
-    secretReferences: row.secret_references,
+    secretReferences: row.external_references,
     tested: row.tested,
     weight: row.weight,
     lastCheck:

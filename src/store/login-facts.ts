@@ -67,9 +67,9 @@ const statement = {
       t.engine, d.host, d.port, d.database, d.login_method, d.tls_mode, d.tls_ca,
       -- Null for most: nothing is looked up, sent and parsed for a way without any of it.
       case when d.tls_client_certificate is not null or d.tls_files <> '{}' or d.ssh <> '[]'
-          or d.fields <> '{}' or d.extra_parameters <> '{}' or d.secret_references <> '{}' then
+          or d.fields <> '{}' or d.extra_parameters <> '{}' or d.external_references <> '{}' then
         jsonb_build_object('tlsClientCertificate', d.tls_client_certificate, 'tlsFiles', d.tls_files, 'ssh', d.ssh,
-          'fields', d.fields, 'extraParameters', d.extra_parameters, 'secretReferences', d.secret_references, 'id', d.id, 'username', d.username,
+          'fields', d.fields, 'extraParameters', d.extra_parameters, 'secretReferences', d.external_references, 'id', d.id, 'username', d.username,
           'secrets', (
             select jsonb_object_agg(field, encode(sealed, 'base64')) from data_source_secret
             where data_source_id = d.id and (field = 'tlsClientKey' or field like 'ssh.%')))

@@ -174,7 +174,7 @@ export interface DataSourceTable {
   tls_files: JsonWithDefault<TlsFiles>
   ssh: JsonWithDefault<readonly StoredSshHop[]>
   fields: JsonWithDefault<Readonly<Partial<Record<EngineField, string>>>>
-  secret_references: JsonWithDefault<PublicReferences>
+  external_references: JsonWithDefault<PublicReferences>
   extra_parameters: JsonWithDefault<Readonly<Record<string, string>>>
   tested: Generated<boolean>
   weight: Generated<number>
