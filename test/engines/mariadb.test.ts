@@ -1,3 +1,6 @@
+import { existsSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import type { DescribedTable } from '../../src/engines/catalog-shapes.ts'
@@ -80,6 +83,27 @@ describeWith(['mariadbd'], 'MariaDB', () => {
     ])
     for (const statement of report.missingPrivileges) await server.run(statement)
     expect((await (await open("o'reader", 'read_only')).checkPrivileges()).missingPrivileges).toEqual([])
+  })
+
+  it.each([
+    [
+      'a comment that is none',
+      (to: string) => `select 1 --\u00a0 , 2 into outfile ${to} from (select 1 as \`\u00a0\`) t`,
+    ],
+    ['a comment that looks like none', (to: string) => `select 1 --\u007f '\n into outfile ${to} -- '`],
+    ['a number that ends where a word begins', (to: string) => `select 1e1into outfile ${to}`],
+    ['a fraction that ends where a word begins', (to: string) => `select 1.0into outfile ${to}`],
+    ['a NULL that ends where a word begins', (to: string) => `select \\Ninto outfile ${to}`],
+    ['a number before a lock', () => 'select * from orders where id = 1e0for update'],
+  ])('lets no reader write a file or take a lock by %s', async (name, statement) => {
+    const path = join(tmpdir(), `postern-outfile-${process.pid}-${name.length}`)
+    try {
+      const attempt = collect(await open('dba', 'read_only'), statement(`'${path}'`))
+      await expect(attempt).rejects.toMatchObject({ code: 'STATEMENT_NOT_READ_ONLY' })
+      expect(existsSync(path)).toBe(false)
+    } finally {
+      rmSync(path, { force: true })
+    }
   })
 
   it('gives no file to a server that asks for one', async () => {

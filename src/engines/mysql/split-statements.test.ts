@@ -72,11 +72,18 @@ describe('a statement of a reader', () => {
     'select load_file(1)',
     'select `LOAD_FILE` (1)',
     'explain select 1 into outfile "x"',
+    'select 1 --\u00a0 , 2 into @a',
+    "select 1 --\u007f '\n into @a -- '",
+    'select 1e1into @a',
+    'select 1.into @a',
+    'select .5e-3into @a',
+    String.raw`select \Ninto @a`,
   ])('may not be %s', (sql) => {
     expect(() => check(sql)).toThrow(expect.objectContaining({ code: 'STATEMENT_NOT_READ_ONLY' }))
   })
 
   it('gives away the names of what it calls', () => {
+    expect(check('select db.1e5f(1)')).toEqual(['1e5f'])
     expect(check('select F(1), `g``h` /* - */ ( ), shop.i(), count(*)')).toEqual(['f', 'g`h', 'i', 'count'])
   })
 })

@@ -22,6 +22,9 @@ export interface QuoteRules {
 
 const SPACE = /\s/
 const WORD = /[A-Za-z0-9_$\u0080-\uffff]+/y
+/** A number that ends where a letter comes: `1e5INTO` is a number and a word, though `5INTO` is one name. */
+const NUMBER = /(?:\d+\.\d*|\.\d+)(?:e[+-]?\d+)?|\d+e[+-]?\d+/iy
+const NAME_PART = /[A-Za-z0-9_$\u0080-\uffff]/
 const EXECUTABLE = /\/\*(?:M?!|T!)/y
 
 /** Reads the rules from a session's sql_mode. */
@@ -87,14 +90,27 @@ class Lexer {
     if (char === "'") return this.#quoted('string', char)
     if (char === '"') return this.#quoted(this.#rules.ansiQuotes ? 'name' : 'string', char)
     if (char === '`') return this.#quoted('name', char)
+    // NULL of old, which ends at its letter.
+    if (this.#sql.startsWith('\\N', this.#at)) return this.#taken('symbol', '\\N')
+    NUMBER.lastIndex = this.#at
+    const number = this.#isInName(char) ? undefined : NUMBER.exec(this.#sql)?.[0]
+    if (number !== undefined) return this.#taken('symbol', number)
     WORD.lastIndex = this.#at
     const word = WORD.exec(this.#sql)?.[0]
-    if (word !== undefined) {
-      this.#at += word.length
-      return { kind: 'word', text: word.toLowerCase() }
-    }
-    this.#at += 1
-    return { kind: 'symbol', text: char }
+    if (word !== undefined) return this.#taken('word', word)
+    return this.#taken('symbol', char)
+  }
+
+  /** In `a.1e5f` all is a name. */
+  #isInName(char: string): boolean {
+    const before = this.#sql[this.#at - 1] ?? ' '
+    if (char === '.') return NAME_PART.test(before)
+    return before === '.' && NAME_PART.test(this.#sql[this.#at - 2] ?? ' ')
+  }
+
+  #taken(kind: 'word' | 'symbol', text: string): SqlToken {
+    this.#at += text.length
+    return { kind, text: text.toLowerCase() }
   }
 
   #quoted(kind: 'string' | 'name', quote: string): SqlToken {
@@ -131,9 +147,9 @@ class Lexer {
     if (char === '#') return true
     if (!this.#sql.startsWith('--', this.#at)) return false
     const after = this.#sql[this.#at + 2]
-    // `1--1` is a difference: only a space, a control character or the end makes it a comment.
+    // `1--1` is a difference: only a blank or a control character of ASCII, or the end, makes it a comment.
     // oxlint-disable-next-line no-control-regex
-    return after === undefined || /[\s\u0000-\u001f]/.test(after)
+    return after === undefined || /[\u0000-\u0020\u007f]/.test(after)
   }
 
   #skipLine(): void {
