@@ -6,6 +6,7 @@ const rules: LexicalRules = {
   lineComments: ['--', '//'],
   nestedComments: false,
   backslashEscapes: true,
+  escapesInNames: false,
   stringQuotes: "'",
   nameQuotes: '"',
   tripleQuotes: false,

@@ -6,6 +6,8 @@ export interface LexicalRules {
   readonly nestedComments: boolean
   /** A backslash keeps the next character from ending a quoted text. */
   readonly backslashEscapes: boolean
+  /** It does so in quoted names too. */
+  readonly escapesInNames: boolean
   /** What encloses strings: `'`, and where `"` does too, that as well. */
   readonly stringQuotes: string
   /** What encloses names. */
@@ -141,7 +143,7 @@ class Scanner {
 
   /** A doubled quote needs no rule of its own: it ends one text and begins the next, which changes no boundary. */
   #takeUntil(kind: 'string' | 'name', close: string, from: number): void {
-    const skipsBackslash = this.#rules.backslashEscapes && !(kind === 'name' && close === '"')
+    const skipsBackslash = kind === 'name' ? this.#rules.escapesInNames : this.#rules.backslashEscapes
     let end = from
     while (end < this.#sql.length && !this.#sql.startsWith(close, end)) {
       end += skipsBackslash && this.#sql[end] === '\\' ? 2 : 1

@@ -1,3 +1,5 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { Secret } from '../../src/base/secret.ts'
 import { PLAIN_ROUTE, type DataSourceRoute } from '../../src/dialer/data-source-route.ts'
@@ -232,6 +234,42 @@ describeWith(['clickhouse-server', 'openssl'], 'ClickHouse, as Debian has it', (
     expect(await server.run('SELECT count() FROM shown.events')).toBe('2\n')
     const { warnings } = await session.checkPrivileges()
     expect(warnings).toEqual(warning === undefined ? [] : [expect.stringMatching(warning)])
+  })
+
+  it.each([
+    ['a name with an escape', (url: string) => `SELECT * FROM \`ur\\x6c\`(${url}, 'TSV', 'x String')`],
+    [
+      'a name whose quote is escaped',
+      (url: string) => `SELECT 1 AS "a\\" , ", x FROM url(${url}, 'TSV', 'x String') -- "`,
+    ],
+    ['a name in typographic quotes', (url: string) => `SELECT * FROM \u201curl\u201d(${url}, 'TSV', 'x String')`],
+    [
+      'quotes that only newer servers know',
+      (url: string) => `SELECT \u2018'\u2019, x FROM url(${url}, 'TSV', 'x String') -- '`,
+    ],
+    ['a blank of no width', (url: string) => `SELECT * FROM url\u200b(${url}, 'TSV', 'x String')`],
+    ['a comment of another kind', (url: string) => `SELECT 1, x // '\n FROM url(${url}, 'TSV', 'x String') -- '`],
+    [
+      'a quote with a number for its tag',
+      (url: string) => `SELECT $1$ ' $1$, x FROM url(${url}, 'TSV', 'x String') -- '`,
+    ],
+    ['a name in another column', (url: string) => `SELECT "url" FROM url(${url}, 'TSV', 'x String')`],
+  ])('lets no reader reach beyond the server by %s', async (_, statement) => {
+    let calls = 0
+    const outside = createServer((_request, answer) => {
+      calls += 1
+      answer.end('stolen\n')
+    })
+    await new Promise<void>((resolve) => outside.listen(0, '127.0.0.1', resolve))
+    try {
+      const session = await open(server.admin, {}, 'read_only')
+      const { port } = outside.address() as AddressInfo
+      const attempt = run(session, statement(`'http://127.0.0.1:${port}/'`))
+      await expect(attempt).rejects.toMatchObject({ code: 'STATEMENT_NOT_READ_ONLY' })
+      expect(calls).toBe(0)
+    } finally {
+      outside.close()
+    }
   })
 
   const running = async (): Promise<string> =>

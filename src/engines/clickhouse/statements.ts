@@ -1,11 +1,12 @@
 import { PosternError } from '../../base/errors.ts'
 import type { SessionPurpose } from '../engine.ts'
-import { scanStatements, type LexicalRules, type ScannedStatement } from '../scan-statements.ts'
+import { scanStatements, type LexicalRules, type ScannedStatement, type SqlToken } from '../scan-statements.ts'
 
 const RULES: LexicalRules = {
-  lineComments: ['--', '#!', '# '],
+  lineComments: ['--', '//', '#!', '# '],
   nestedComments: false,
   backslashEscapes: true,
+  escapesInNames: true,
   stringQuotes: "'",
   nameQuotes: '`"',
   tripleQuotes: false,
@@ -52,12 +53,24 @@ const READING: ReadonlySet<string> = new Set([
 
 /** Table functions that make the server ask or run something else, with whatever that does. */
 const REACHING_OUT =
-  /^(?:url|urlCluster|remote|remoteSecure|cluster|clusterAllReplicas|mysql|postgresql|mongodb|redis|odbc|jdbc|sqlite|hive|hdfs\w*|s3\w*|gcs|oss|cosn|azureBlobStorage\w*|iceberg\w*|deltaLake\w*|hudi\w*|paimon\w*|executable|file|fileCluster|arrowFlight|ytsaurus)$/i
+  /^(?:url|urlCluster|remote|remoteSecure|cluster|clusterAllReplicas|mysql|postgresql|mongodb|redis|odbc|jdbc|sqlite|hive|hdfs\w*|s3\w*|gcs|oss|cosn|azureBlobStorage\w*|iceberg\w*|deltaLake\w*|hudi\w*|paimon\w*|executable|file|fileCluster|filesystem|arrowFlight|ytsaurus)$/i
+
+/**
+ * Whether it could hide a function: a name with an escape, and signs outside of quotes that some versions take for a quote or a
+ * blank (`“`, a blank of no width, `$1$`).
+ */
+function isUnclear({ kind, text }: SqlToken): boolean {
+  if (kind === 'name') return text.includes('\\')
+  return kind === 'symbol' ? !/^[!-#%-~]$/.test(text) : kind === 'word' && text.includes('$')
+}
 
 function requireReading({ tokens }: ScannedStatement): void {
   const first = tokens[0]
   if (first === undefined || first.kind === 'name' || !READING.has(first.text))
     throw notReading('would do more than read')
+  const unclear = tokens.find(isUnclear)
+  if (unclear !== undefined)
+    throw notReading(`has ${JSON.stringify(unclear.text)}, which versions of the server read differently`)
   const outside = tokens.find(
     ({ kind, text }, index) =>
       (kind === 'word' || kind === 'name') && REACHING_OUT.test(text) && tokens[index + 1]?.text === '(',

@@ -19,6 +19,7 @@ const ORACLE_SQL: LexicalRules = {
   lineComments: ['--'],
   nestedComments: false,
   backslashEscapes: false,
+  escapesInNames: false,
   stringQuotes: "'",
   nameQuotes: '"',
   tripleQuotes: false,

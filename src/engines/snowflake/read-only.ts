@@ -6,6 +6,7 @@ const SNOWFLAKE_SQL: LexicalRules = {
   lineComments: ['--', '//'],
   nestedComments: false,
   backslashEscapes: true,
+  escapesInNames: false,
   stringQuotes: "'",
   nameQuotes: '"',
   tripleQuotes: false,
