@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { DataSourceInput, DataSourceName, DataSourcePatch } from './data-sources.ts'
+import { DataSourceInput, DataSourceName, DataSourcePatch, ExternalSecretField } from './data-sources.ts'
 import { EngineName, ManageMode } from './engines.ts'
 import { Problem } from './problem.ts'
 
@@ -23,6 +23,21 @@ export const ConnectionStage = z.object({
     .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(z.string())]))
     .optional()
     .describe('What the stage brought to light: protocol and certificate of TLS, host key of SSH.'),
+  secrets: z
+    .array(
+      z.object({
+        field: ExternalSecretField,
+        source: z.string().describe('Kind of the secret manager.'),
+        host: z.string(),
+        origin: z
+          .enum(['fetched', 'cached', 'stale'])
+          .describe('Stale: remembered, since the manager does not answer.'),
+        version: z.string().nullable(),
+        elapsedMs: z.number(),
+      }),
+    )
+    .optional()
+    .describe('Stage secret: how those secrets were found that live elsewhere.'),
   code: z.string().optional(),
   message: z.string().optional(),
   action: z.string().optional(),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { EngineField, LoginMethod } from './engines.ts'
+import { SecretReference } from './secret-references.ts'
 import { TlsMode } from './tls-mode.ts'
 
 /** User-chosen handle of a data source, unique in its instance; the admin data source has the name `admin`. */
@@ -15,6 +16,21 @@ const pem = text(256 * 1024)
 const privateKey = text(64 * 1024).min(1)
 const password = text(4096).min(1)
 const writeOnly = 'Write-only: no answer ever holds it.'
+
+const hopNumbers = [0, 1, 2, 3, 4] as const
+
+/** The secrets that may live elsewhere, and the user name, which some managers make together with the password. */
+export const ExternalSecretField = z.enum([
+  'username',
+  'password',
+  'privateKey',
+  'privateKeyPassphrase',
+  'accessToken',
+  'serviceAccount',
+  'tlsClientKey',
+  ...hopNumbers.flatMap((hop) => [`ssh.${hop}.password`, `ssh.${hop}.privateKey`, `ssh.${hop}.passphrase`] as const),
+])
+export type ExternalSecretField = z.infer<typeof ExternalSecretField>
 
 /** Fingerprint of an SSH host key, as `ssh-keygen -l` prints it. */
 const HostKey = z
@@ -86,6 +102,9 @@ const fields = {
     .partialRecord(EngineField, text(1024))
     .describe('What the engine needs beyond host, port, database and user.'),
   extraParameters: z.record(z.string().max(64), text(1024)),
+  externalSecrets: z
+    .partialRecord(ExternalSecretField, SecretReference.nullable())
+    .describe('Where secrets live that do not live with Postern, by their fields; null: this one no longer does.'),
 }
 
 /** Fields of a data source, as an update mask names them. */
@@ -112,6 +131,7 @@ export const DataSourceInput = z.strictObject({
   ssh: fields.ssh.optional(),
   fields: fields.fields.optional(),
   extraParameters: fields.extraParameters.optional(),
+  externalSecrets: fields.externalSecrets.optional(),
 })
 export type DataSourceInput = z.infer<typeof DataSourceInput>
 
@@ -137,6 +157,7 @@ export const DataSourcePatch = z.strictObject({
   ssh: fields.ssh.nullable().optional(),
   fields: fields.fields.nullable().optional(),
   extraParameters: fields.extraParameters.nullable().optional(),
+  externalSecrets: fields.externalSecrets.nullable().optional(),
 })
 export type DataSourcePatch = z.infer<typeof DataSourcePatch>
 
@@ -207,6 +228,9 @@ export const DataSource = z.object({
   ),
   fields: z.partialRecord(EngineField, z.string()),
   extraParameters: z.record(z.string(), z.string()),
+  externalSecrets: z
+    .partialRecord(ExternalSecretField, z.looseObject({ source: z.string() }))
+    .describe('Where the secrets live that do not live with Postern, without what is write-only of it.'),
   tested: z.boolean().describe('False: stored without a good connection test, and none was good since.'),
   lastCheck: z
     .object({

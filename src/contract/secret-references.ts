@@ -124,14 +124,16 @@ export type AzureSecretReference = z.infer<typeof AzureSecretReference>
 export type EndpointReference = z.infer<typeof EndpointReference>
 
 /** Where a secret lives, when it does not live with Postern. */
-export const SecretReference = z.discriminatedUnion('source', [
-  VaultKvReference,
-  VaultDatabaseReference,
-  AwsSecretReference,
-  GcpSecretReference,
-  AzureSecretReference,
-  EndpointReference,
-])
+export const SecretReference = z
+  .discriminatedUnion('source', [
+    VaultKvReference,
+    VaultDatabaseReference,
+    AwsSecretReference,
+    GcpSecretReference,
+    AzureSecretReference,
+    EndpointReference,
+  ])
+  .meta({ id: 'SecretReference' })
 export type SecretReference = z.infer<typeof SecretReference>
 
 /**

@@ -23,7 +23,8 @@ export function checkCapabilities(route: DataSourceRoute, secrets: DataSourceSec
   const capabilities = ENGINE_CAPABILITIES[route.engine]
   checkAddress(route, capabilities)
   checkText('database', route.database, capabilities.database, capabilities)
-  checkText('username', route.username, capabilities.username, capabilities)
+  // A user that a secret manager names is not known yet.
+  if (secrets.username === undefined) checkText('username', route.username, capabilities.username, capabilities)
   checkLogin(route, secrets, capabilities)
   checkRouteTls(route, secrets, capabilities)
   checkRouteSsh(route, secrets, capabilities)

@@ -62,7 +62,9 @@ function checkClient(route: DataSourceRoute, secrets: DataSourceSecrets, capabil
   }
   if (!hasCertificate) throw invalidField(key, 'needs the client certificate that belongs to it')
   if (!hasKey) throw invalidField(certificate, 'needs the key that belongs to it (tlsClientKey)')
-  if (tlsClientCertificate !== null && secrets.tlsClientKey !== undefined) {
+  // One that lives elsewhere is compared when it is used.
+  const isHere = secrets.tlsClientKey !== undefined && route.secretReferences.tlsClientKey === undefined
+  if (tlsClientCertificate !== null && isHere) {
     checkClientIdentity(tlsClientCertificate, secrets.tlsClientKey.reveal(), { certificate, key })
   } else if (tlsClientCertificate !== null) {
     readCertificates(tlsClientCertificate, certificate)

@@ -23,6 +23,22 @@ export async function checkDataSource(
   const engine = await loadEngine(route.engine)
   engine.checkRoute(route)
   if (route.tlsMode !== 'disable') {
-    await readTlsSettings(route, { secrets, tlsFileFolders: deps.dialer.tlsFileFolders })
+    await readTlsSettings(...withoutForeignKey(route, secrets, deps.dialer))
   }
+}
+
+/** A key that lives elsewhere cannot be compared with its certificate yet; whatever else there is can be. */
+function withoutForeignKey(
+  route: DataSourceRoute,
+  { tlsClientKey, ...secrets }: DataSourceSecrets,
+  { tlsFileFolders }: DialerDependencies,
+): Parameters<typeof readTlsSettings> {
+  if (route.secretReferences.tlsClientKey === undefined) {
+    return [route, { secrets: { ...secrets, ...(tlsClientKey && { tlsClientKey }) }, tlsFileFolders }]
+  }
+  const { certificate: _, ...tlsFiles } = route.tlsFiles
+  return [
+    { ...route, tlsClientCertificate: null, tlsFiles },
+    { secrets, tlsFileFolders },
+  ]
 }

@@ -2,15 +2,17 @@ import { openDataSourceSecrets, routeOf } from '../access/data-source-secrets.ts
 import { PosternError } from '../base/errors.ts'
 import { newUuid, type DataSourceId, type InstanceId, type WorkspaceId } from '../base/ids.ts'
 import { Secret } from '../base/secret.ts'
-import type { DataSourcePatch } from '../contract/data-sources.ts'
+import type { DataSourcePatch, ExternalSecretField } from '../contract/data-sources.ts'
 import { ENGINE_CAPABILITIES, type EngineName } from '../contract/engines.ts'
 import { understandFields } from '../contract/understand-fields.ts'
 import { PLAIN_ROUTE, type DataSourceRoute } from '../dialer/data-source-route.ts'
-import type { DataSourceSecrets, SecretField } from '../dialer/data-source-secrets.ts'
+import type { DataSourceSecrets, PublicReference, SecretField } from '../dialer/data-source-secrets.ts'
 import { destinationFingerprint } from '../dialer/destination-fingerprint.ts'
 import type { DataSourceRow, NewDataSource } from '../store/data-sources.ts'
+import type { StoredSshHop } from '../store/schema.ts'
 import { checkDataSource } from './check-data-source.ts'
-import { draftSshHops } from './draft-ssh-hops.ts'
+import { draftSshHops, type DraftedHops } from './draft-ssh-hops.ts'
+import { readEnteredSecrets } from './entered-secrets.ts'
 import type { InstanceDependencies } from './instance-dependencies.ts'
 import { secretFieldsOf } from './secret-fields.ts'
 
@@ -71,12 +73,20 @@ export async function draftDataSource(
   const start = before ?? newSource(base)
   const hops = await draftSshHops(deps, workspaceId, before?.ssh ?? [], patch.ssh)
   const plain = patched(start, patch)
-  const source = { ...plain, fields: understandFields(plain.engine, plain.fields), ssh: hops.hops }
+  const { secrets: entered, references } = readEnteredSecrets(patch, { ...enteredSecrets(patch), ...hops.entered })
+  const unreferenced = {
+    ...plain,
+    fields: understandFields(plain.engine, plain.fields),
+    ssh: hops.hops.map((hop, index) => withoutForeignHalf(hop, references[`ssh.${index}.privateKey`])),
+    ...(references.username !== undefined && { username: '' }),
+    secretReferences: {},
+  }
+  requireUseful(entered, unreferenced, hops)
+  const kept = before === undefined ? [] : keptFields(before, unreferenced, patch, entered)
+  const source = { ...unreferenced, secretReferences: { ...ofFields(start.secretReferences, kept), ...references } }
   const route = routeOf(source)
   const hasMoved = before !== undefined && destinationFingerprint(route) !== destinationFingerprint(routeOf(before))
-  const entered: DataSourceSecrets = { ...enteredSecrets(patch), ...hops.entered }
-  requireUseful(entered, route)
-  const stored = before === undefined ? {} : await keptSecrets(deps, before, { route, patch, entered, hasMoved })
+  const stored = before === undefined ? {} : await openKept(deps, before, kept, hasMoved)
   const secrets = { ...stored, ...entered, ...hops.generated }
   await checkDataSource(deps, route, secrets)
   const fields = Object.keys(entered) as SecretField[]
@@ -156,8 +166,11 @@ function enteredSecrets(patch: DataSourcePatch): DataSourceSecrets {
   )
 }
 
-function requireUseful(entered: DataSourceSecrets, route: DataSourceRoute): void {
-  const useful = secretFieldsOf(route)
+function requireUseful(entered: DataSourceSecrets, route: DataSourceRoute, { generated }: DraftedHops): void {
+  const useful = secretFieldsOf(route).filter((field) => {
+    const hop = /^ssh\.(\d)\.(?:privateKey|passphrase)$/.exec(field)
+    return hop === null || generated[`ssh.${Number(hop[1])}.privateKey`] === undefined
+  })
   const stray = (Object.keys(entered) as SecretField[]).find((field) => !useful.includes(field))
   if (stray === undefined) return
   throw new PosternError('INVALID_ARGUMENT', `${stray} has no effect on this data source: leave it out`, {
@@ -165,35 +178,63 @@ function requireUseful(entered: DataSourceSecrets, route: DataSourceRoute): void
   })
 }
 
-/** The stored secrets that stay: not entered anew, not removed, still of use, and still for the same destination. */
-async function keptSecrets(
-  deps: InstanceDependencies,
+/** The stored secrets that stay: not entered anew, not removed, and still of use. */
+function keptFields(
   before: DataSourceRow,
-  change: {
-    readonly route: DataSourceRoute
-    readonly patch: DataSourcePatch
-    readonly entered: DataSourceSecrets
-    readonly hasMoved: boolean
-  },
-): Promise<DataSourceSecrets> {
-  const { route, patch, entered, hasMoved } = change
-  const kept = secretFieldsOf(route).filter((field) => {
+  route: DataSourceRoute,
+  patch: DataSourcePatch,
+  entered: DataSourceSecrets,
+): readonly SecretField[] {
+  return secretFieldsOf(route).filter((field) => {
     if (before.sealedSecrets[field] === undefined || entered[field] !== undefined) return false
-    if (field in patch && patch[field as keyof DataSourcePatch] === null) return false
+    if (isRemoved(before, field, patch)) return false
     if (isOfGeneratedKey(before, field)) return false
     const passphrase = PASSPHRASE_OF.exec(field)
     return passphrase === null || entered[`${passphrase[2] ?? ''}privateKey` as SecretField] === undefined
   })
+}
+
+function isRemoved(before: DataSourceRow, field: SecretField, patch: DataSourcePatch): boolean {
+  // A user name that is entered takes the place of one that a manager gave.
+  if (field === 'username') return Boolean(patch.username) || isUnreferenced(before, field, patch)
+  return patch[field as keyof DataSourcePatch] === null || isUnreferenced(before, field, patch)
+}
+
+function isUnreferenced(before: DataSourceRow, field: SecretField, { externalSecrets }: DataSourcePatch): boolean {
+  if (before.secretReferences[field] === undefined) return false
+  return externalSecrets === null || externalSecrets?.[field as ExternalSecretField] === null
+}
+
+/** Opens the stored secrets that stay, which they may only for the same destination. */
+async function openKept(
+  deps: InstanceDependencies,
+  before: DataSourceRow,
+  kept: readonly SecretField[],
+  hasMoved: boolean,
+): Promise<DataSourceSecrets> {
   if (kept.length === 0) return {}
   if (hasMoved) {
     throw new PosternError(
       'SECRET_REQUIRED',
-      `Data source '${before.name}' leads to another place, user, TLS or SSH setting than before: enter its ${kept.join(', ')} again`,
+      `Data source '${before.name}' leads to another place, user, TLS, SSH setting or secret manager than before: enter its ${kept.join(', ')} again`,
       { detail: { fields: kept } },
     )
   }
-  const opened = await openDataSourceSecrets(deps, before)
-  return Object.fromEntries(kept.map((field) => [field, opened[field]]))
+  return ofFields(await openDataSourceSecrets(deps, before), kept)
+}
+
+function ofFields<T>(
+  all: Readonly<Partial<Record<SecretField, T>>>,
+  fields: readonly SecretField[],
+): Partial<Record<SecretField, T>> {
+  return Object.fromEntries(fields.flatMap((field) => (all[field] === undefined ? [] : [[field, all[field]]])))
+}
+
+/** The public half of the key that was there before says nothing of one that lives elsewhere. */
+function withoutForeignHalf(hop: StoredSshHop, reference: PublicReference | undefined): StoredSshHop {
+  if (reference === undefined) return hop
+  const { publicKey: _, ...rest } = hop
+  return rest
 }
 
 /** The private half of a generated key pair comes from the key pair itself, wherever the data source leads. */

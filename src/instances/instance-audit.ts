@@ -53,6 +53,9 @@ export function draftAudit(
       fields: Object.entries(route.fields).map(([field, value]) => `${field}=${value}`),
       extraParameters: Object.entries(route.extraParameters).map(([name, value]) => `${name}=${value}`),
       secretsEntered: entered,
+      externalSecrets: Object.entries(route.secretReferences).map(
+        ([field, reference]) => `${field}=${String(reference?.['source'])}`,
+      ),
       moved: hasMoved,
       tested: source.tested,
     },

@@ -1,4 +1,4 @@
-import type { LoginMethod } from '../contract/engines.ts'
+import { ENGINE_CAPABILITIES, type LoginMethod } from '../contract/engines.ts'
 import type { DataSourceRoute } from '../dialer/data-source-route.ts'
 import type { SecretField } from '../dialer/data-source-secrets.ts'
 
@@ -14,6 +14,7 @@ const OF_LOGIN: Readonly<Record<LoginMethod, readonly SecretField[]>> = {
 export function secretFieldsOf(route: DataSourceRoute): readonly SecretField[] {
   const presentsCertificate = route.tlsClientCertificate !== null || route.tlsFiles.certificate !== undefined
   return [
+    ...(ENGINE_CAPABILITIES[route.engine].username === 'refused' ? [] : (['username'] as const)),
     ...OF_LOGIN[route.loginMethod],
     ...(presentsCertificate && route.tlsFiles.key === undefined ? (['tlsClientKey'] as const) : []),
     ...route.ssh.flatMap((hop, index): SecretField[] =>

@@ -1,5 +1,7 @@
+import type { DataSourceLogin } from '../access/data-source-login.ts'
 import type { ErrorCode, PosternError } from '../base/errors.ts'
 import type { ConnectionStage } from '../contract/connection-reports.ts'
+import type { ExternalSecretField } from '../contract/data-sources.ts'
 import { isUnixRoute, type DataSourceRoute } from '../dialer/data-source-route.ts'
 import type { StageDetail } from '../engines/engine.ts'
 
@@ -10,6 +12,11 @@ const SSH_STAGES = ['ssh_handshake', 'ssh_host_key', 'ssh_login', 'ssh_forward']
 /** Where a failure belongs that says so itself; any other one belongs to the stage after the last good one. */
 const STAGE_OF: Readonly<Partial<Record<ErrorCode, StageName>>> = {
   SECRET_UNREADABLE: 'secret',
+  SECRET_SOURCE_UNAVAILABLE: 'secret',
+  SECRET_SOURCE_DENIED: 'secret',
+  SECRET_SOURCE_NOT_FOUND: 'secret',
+  SECRET_SOURCE_INVALID: 'secret',
+  SECRET_SOURCE_REFUSED: 'secret',
   UPSTREAM_SSH_PROTOCOL: 'ssh_handshake',
   UPSTREAM_SSH_HOST_KEY_UNKNOWN: 'ssh_host_key',
   UPSTREAM_SSH_HOST_KEY_CHANGED: 'ssh_host_key',
@@ -35,6 +42,19 @@ export class StageLog {
 
   passed(stage: StageName, detail?: StageDetail): void {
     this.#add({ stage, ok: true, elapsedMs: this.#lap(), ...(detail && { detail: copyOf(detail) }) })
+  }
+
+  /** The first stage, with how those secrets were found that live elsewhere. */
+  foundSecrets({ route, found }: Pick<DataSourceLogin, 'route' | 'found'>): void {
+    const secrets = [...found].map(([field, { host, origin, version, elapsedMs }]) => ({
+      field: field as ExternalSecretField,
+      source: String(route.secretReferences[field]?.['source']),
+      host,
+      origin,
+      version,
+      elapsedMs: Math.round(elapsedMs * 10) / 10,
+    }))
+    this.#add({ stage: 'secret', ok: true, elapsedMs: this.#lap(), ...(secrets.length > 0 && { secrets }) })
   }
 
   failed(failure: PosternError, action: string): void {

@@ -1,3 +1,4 @@
+import { withLogin } from '../access/data-source-login.ts'
 import { asPosternError, PosternError } from '../base/errors.ts'
 import type { ConnectionReport, ConnectionStage } from '../contract/connection-reports.ts'
 import type { ManageMode } from '../contract/engines.ts'
@@ -20,7 +21,7 @@ export interface TestSubject {
   readonly purpose: SessionPurpose
   /** Of its instance; null where there is none to choose. */
   readonly manageMode?: ManageMode | null
-  /** First stage of the test: wherever the secrets come from. */
+  /** First stage of the test. One that lives elsewhere is its reference, in JSON. */
   openSecrets(): Promise<DataSourceSecrets>
 }
 
@@ -72,20 +73,24 @@ export async function testConnection(
   let session: EngineSession | undefined
   try {
     signal?.throwIfAborted()
-    secrets = await subject.openSecrets()
-    stages.passed('secret')
     const engine = await loadEngine(route.engine)
-    session = await engine.open(route, {
-      dialer: deps.dialer,
-      secrets,
-      purpose,
-      manageMode: subject.manageMode ?? undefined,
-      timeoutMs: TEST_TIMEOUT_MS,
-      ...(signal && { signal }),
-      onStage: (stage, detail) => {
-        if (stage === 'tls' && detail !== undefined) warnings.push(...tlsWarnings(detail))
-        stages.passed(stage, detail)
-      },
+    // The stages of an attempt with a secret that had been exchanged meanwhile stay in the report, before those of the next.
+    session = await withLogin(deps.dialer.secretReferences, route, await subject.openSecrets(), (login) => {
+      stages.foundSecrets(login)
+      secrets = login.secrets
+      warnings.length = 0
+      return engine.open(login.route, {
+        dialer: deps.dialer,
+        secrets,
+        purpose,
+        manageMode: subject.manageMode ?? undefined,
+        timeoutMs: TEST_TIMEOUT_MS,
+        ...(signal && { signal }),
+        onStage: (stage, detail) => {
+          if (stage === 'tls' && detail !== undefined) warnings.push(...tlsWarnings(detail))
+          stages.passed(stage, detail)
+        },
+      })
     })
     const { serverVersion } = session
     stages.passed('version')

@@ -43,6 +43,7 @@ export function presentDataSource(source: InstanceView['dataSources'][number], n
     })),
     fields: source.fields,
     extraParameters: source.extraParameters,
+    externalSecrets: source.secretReferences as DataSource['externalSecrets'],
     tested: source.tested,
     lastCheck: lastCheck && {
       checkedAt: lastCheck.checkedAt.toISOString(),
