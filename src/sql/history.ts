@@ -37,11 +37,15 @@ export interface SqlHistoryPosition {
 /** Entries that one request opens to look for a text: the store cannot look into what is sealed. */
 const SEARCHED_MAX = 5_000
 const SEARCHED_AT_ONCE = 500
+/** Characters of statements that one request looks through, and that one answer holds. */
+const SEARCHED_MAX_CHARACTERS = 24 * 1024 * 1024
+const ANSWER_MAX_CHARACTERS = 8 * 1024 * 1024
 
 /**
  * Statements that the actor ran, the newest first: his own and nobody else's, whatever his workspace role.
  * @param filter `text`: only statements that hold it, in any case
- * @returns at most `limit`, and where to go on when there may be more: a search stops after so many entries without a find
+ * @returns at most `limit`, and where to go on when there may be more: a search stops after so many entries without a find, and
+ *   long statements make a shorter answer
  */
 export async function readSqlHistory(
   deps: HistoryDependencies,
@@ -53,20 +57,25 @@ export async function readSqlHistory(
   const needle = text?.toLowerCase()
   const entries: SqlHistoryEntry[] = []
   let { before } = page
-  for (let searched = 0; searched < SEARCHED_MAX;) {
+  let [searched, read, answered] = [0, 0, 0]
+  while (searched < SEARCHED_MAX && read < SEARCHED_MAX_CHARACTERS && answered < ANSWER_MAX_CHARACTERS) {
     const limit = needle === undefined ? page.limit + 1 : SEARCHED_AT_ONCE
-    const rows = await listSqlExecutions(deps.store.db, actor.workspaceId, actor.principalId, columns, {
+    const found = await listSqlExecutions(deps.store.db, actor.workspaceId, actor.principalId, columns, {
       limit,
       before,
     })
-    for (const row of rows) {
-      if (entries.length === page.limit) return { entries, next: before }
+    for (const row of found.rows) {
+      if (entries.length === page.limit || answered >= ANSWER_MAX_CHARACTERS) return { entries, next: before }
       searched += 1
       before = { startedAt: row.startedAt, id: row.id }
       const entry = entryOf(deps.masterKey, row)
-      if (needle === undefined || entry.statement?.toLowerCase().includes(needle)) entries.push(entry)
+      const characters = entry.statement?.length ?? 0
+      read += characters
+      if (needle !== undefined && !entry.statement?.toLowerCase().includes(needle)) continue
+      entries.push(entry)
+      answered += characters
     }
-    if (rows.length < limit) return { entries, next: undefined }
+    if (found.isLast) return { entries, next: undefined }
   }
   return { entries, next: before }
 }

@@ -110,14 +110,20 @@ export interface SqlHistoryFilter {
   readonly since?: Date | undefined
 }
 
-/** Executions of one principal, the newest first, at most `limit`, those before `before`. */
+/** Statements are long: one answer of the store holds no more of them, however many are asked for. */
+const SEALED_AT_ONCE_BYTES = 8 * 1024 * 1024
+
+/**
+ * Executions of one principal, the newest first, those before `before`: at most `limit`, and fewer where their statements are long.
+ * @returns `isLast`: there are no more
+ */
 export async function listSqlExecutions(
   db: Kysely<Schema>,
   workspaceId: WorkspaceId,
   principalId: PrincipalId,
   filter: SqlHistoryFilter,
   page: { readonly limit: number; readonly before?: { readonly startedAt: Date; readonly id: string } | undefined },
-): Promise<SqlExecutionRow[]> {
+): Promise<{ readonly rows: SqlExecutionRow[]; readonly isLast: boolean }> {
   let query = selectExecutions(db).where('workspace_id', '=', workspaceId).where('principal_id', '=', principalId)
   const { before } = page
   if (filter.instanceName !== undefined) query = query.where('instance_name', '=', filter.instanceName)
@@ -126,8 +132,25 @@ export async function listSqlExecutions(
   if (before !== undefined) {
     query = query.where((row) => row(row.refTuple('started_at', 'id'), '<', row.tuple(before.startedAt, before.id)))
   }
-  const rows = await query.orderBy('started_at', 'desc').orderBy('id', 'desc').limit(page.limit).execute()
-  return rows.map(executionFromRow)
+  const wanted = query.orderBy('started_at', 'desc').orderBy('id', 'desc').limit(page.limit).as('wanted')
+  const length = sql<number>`octet_length(statement_sealed)`
+  const measured = db
+    .selectFrom(wanted)
+    .selectAll()
+    .select([
+      sql<string>`sum(${length}) over (order by started_at desc, id desc) - ${length}`.as('bytes_before'),
+      sql<string>`count(*) over ()`.as('found'),
+    ])
+    .as('measured')
+  const rows = await db
+    .selectFrom(measured)
+    .selectAll()
+    .where('bytes_before', '<', String(SEALED_AT_ONCE_BYTES))
+    .orderBy('started_at', 'desc')
+    .orderBy('id', 'desc')
+    .execute()
+  const found = Number(rows[0]?.found ?? 0)
+  return { rows: rows.map(executionFromRow), isLast: rows.length === found && found < page.limit }
 }
 
 /**
