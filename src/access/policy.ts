@@ -23,6 +23,7 @@ const POLICY = {
   'sshKey.read': ['admin', 'dba'],
   'sshKey.delete': ['admin', 'dba'],
   'engine.read': ['admin', 'dba', 'member'],
+  'setupGuide.read': ['admin', 'dba'],
   'postgresRole.bind': ['admin', 'dba'],
   'postgresRole.repair': ['admin', 'dba'],
   'postgresRole.unbind': ['admin', 'dba'],

@@ -14,13 +14,24 @@ export const SetupGuideKind = z.enum([
 ])
 export type SetupGuideKind = z.infer<typeof SetupGuideKind>
 
+// Every name stands on one line of what is copied.
+const name = (longest: number) =>
+  z
+    .string()
+    .min(1)
+    .max(longest)
+    .regex(/^[^\p{Cc}]*$/u, 'must be without control characters')
+
 /** Names to fill in. What is not given stands in the answer as `<<…>>`. */
 export const SetupGuideQuery = z.object({
   engine: z.enum(['postgres', 'mysql', 'mariadb']).default('postgres'),
-  username: z.string().min(1).max(128).default('bytebase'),
-  database: z.string().min(1).max(128).optional(),
-  host: z.string().min(1).max(253).optional().describe('Endpoint, or project:region:instance of Cloud SQL.'),
-  region: z.string().max(64).optional(),
+  username: name(128).default('bytebase'),
+  database: name(128).optional(),
+  host: name(253).optional().describe('Endpoint, or project:region:instance of Cloud SQL.'),
+  region: z
+    .string()
+    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be an AWS region such as us-east-1')
+    .optional(),
   accountId: z
     .string()
     .regex(/^\d{12}$/, 'must be the 12 digits of an AWS account')
@@ -29,9 +40,9 @@ export const SetupGuideQuery = z.object({
     .string()
     .regex(/^(db|cluster|prx)-[A-Za-z0-9]{1,64}$/, 'must be the resource id that RDS shows (db-…, cluster-… or prx-…)')
     .optional(),
-  serviceAccount: z.string().max(254).optional().describe('E-mail of a Google service account.'),
-  secretName: z.string().min(1).max(512).default('bytebase'),
-  secretKey: z.string().min(1).max(256).default('DB_PASSWORD'),
+  serviceAccount: name(254).optional().describe('E-mail of a Google service account.'),
+  secretName: name(512).default('bytebase'),
+  secretKey: name(256).default('DB_PASSWORD'),
 })
 export type SetupGuideQuery = z.infer<typeof SetupGuideQuery>
 

@@ -80,6 +80,7 @@ const table: readonly Row[] = [
   row('DELETE', '/v1/sshKeys/{id}', [401, 403, 404, 404]),
   row('GET', '/v1/engines', [401, 200, 200, 200]),
   row('GET', '/v1/engines/{engine}', [401, 200, 200, 200]),
+  row('GET', '/v1/setupGuides/{kind}', [401, 403, 200, 200]),
   row('POST', '/v1/instances/{name}:sync', [401, 403, 404, 404]),
   row('GET', '/v1/instances/{name}/syncRuns', [401, 403, 404, 404]),
   row('GET', '/v1/instances/{name}/syncRuns/{id}', [401, 403, 404, 404]),
@@ -110,6 +111,7 @@ function row(method: Method, path: string, statuses: Row['statuses'], payload?: 
       .replace('{name}', 'none')
       .replace('{dataSource}', 'none')
       .replace('{engine}', 'postgres')
+      .replace('{kind}', 'vault_kv')
       .replace('{id}', uuid)
       .replace('{roleName}', 'none')
       .replace('{database}', 'none')

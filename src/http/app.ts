@@ -34,6 +34,7 @@ import { probeRoutes } from './routes/probes.ts'
 import { servicePrincipalSecretRoutes } from './routes/service-principal-secrets.ts'
 import { servicePrincipalRoutes } from './routes/service-principals.ts'
 import { masterKeyRoutes } from './routes/master-key.ts'
+import { setupGuideRoutes } from './routes/setup-guides.ts'
 import { signingKeyRoutes } from './routes/signing-keys.ts'
 import { sqlRoutes } from './routes/sql.ts'
 import { sshKeyRoutes } from './routes/ssh-keys.ts'
@@ -53,6 +54,7 @@ const authenticatedRoutes: readonly AddRoutes[] = [
   dataSourceRoutes,
   sshKeyRoutes,
   engineRoutes,
+  setupGuideRoutes,
   syncRoutes,
   catalogRoutes,
   sqlRoutes,

@@ -13,6 +13,7 @@ import { verb as logout } from './logout.ts'
 import { verb as psql } from './psql.ts'
 import { role } from './role/index.ts'
 import { servicePrincipal } from './service-principal/index.ts'
+import { verb as setupGuide } from './setup-guide.ts'
 import { sshKey } from './ssh-key/index.ts'
 import { verb as sql } from './sql.ts'
 import { verb as sync } from './sync.ts'
@@ -21,7 +22,7 @@ import { verb as version } from './version.ts'
 import { verb as whoami } from './whoami.ts'
 
 /** Verbs that stand alone: `postern <verb>`. */
-export const verbs: readonly Verb[] = [login, logout, whoami, token, psql, sql, sync, version]
+export const verbs: readonly Verb[] = [login, logout, whoami, token, psql, sql, sync, setupGuide, version]
 
 /** Nouns in the order of the help. */
 export const nouns: readonly Noun[] = [

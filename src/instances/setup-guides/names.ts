@@ -24,3 +24,8 @@ export function isMysql({ engine }: Pick<SetupGuideQuery, 'engine'>): boolean {
 export function shellWord(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }
+
+/** Text in a policy of Vault. */
+export function hclText(text: string): string {
+  return JSON.stringify(text).replaceAll('${', '$${')
+}

@@ -1,5 +1,5 @@
 import type { SetupGuide, SetupGuideQuery } from '../../contract/setup-guides.ts'
-import { nameOr, shellWord } from './names.ts'
+import { hclText, nameOr, shellWord } from './names.ts'
 
 /** "HashiCorp Vault" of the document: a password in KV version 2. */
 export function vaultKvGuide({ secretName, secretKey }: SetupGuideQuery): SetupGuide {
@@ -20,7 +20,7 @@ export function vaultKvGuide({ secretName, secretKey }: SetupGuideQuery): SetupG
         text: 'The policy names the data path: KV version 2 has /data/ in it.',
         copy: {
           language: 'shell',
-          text: `vault policy write postern - <<'HCL'\npath "secret/data/${secretName}" { capabilities = ["read"] }\nHCL`,
+          text: `vault policy write postern - <<'HCL'\npath ${hclText(`secret/data/${secretName}`)} { capabilities = ["read"] }\nHCL`,
         },
       },
       {
@@ -63,7 +63,7 @@ export function vaultDatabaseGuide({ username }: SetupGuideQuery): SetupGuide {
         text: 'Leases are renewed at two thirds of their time and revoked when Postern stops.',
         copy: {
           language: 'shell',
-          text: `vault policy write postern - <<'HCL'\npath "database/creds/${username}" { capabilities = ["read"] }\npath "sys/leases/renew" { capabilities = ["update"] }\npath "sys/leases/revoke" { capabilities = ["update"] }\nHCL`,
+          text: `vault policy write postern - <<'HCL'\npath ${hclText(`database/creds/${username}`)} { capabilities = ["read"] }\npath "sys/leases/renew" { capabilities = ["update"] }\npath "sys/leases/revoke" { capabilities = ["update"] }\nHCL`,
         },
       },
       {
@@ -116,8 +116,9 @@ export function awsSecretsManagerGuide({ secretName, secretKey, region, accountI
 
 /** "GCP Secret Manager" of the document. */
 export function gcpSecretManagerGuide({ secretName, serviceAccount }: SetupGuideQuery): SetupGuide {
-  const full = secretName.startsWith('projects/') ? secretName : `projects/<<your-project>>/secrets/${secretName}`
-  const [, project = '<<your-project>>', , secret = secretName] = full.split('/')
+  const home = nameOr(/@([a-z0-9-]+)\.iam\.gserviceaccount\.com$/.exec(serviceAccount ?? '')?.[1], 'your-project')
+  const full = secretName.startsWith('projects/') ? secretName : `projects/${home}/secrets/${secretName}`
+  const [, project = home, , secret = secretName] = full.split('/')
   return {
     kind: 'gcp_secret_manager',
     title: 'GCP Secret Manager',
@@ -167,7 +168,7 @@ export function azureKeyVaultGuide({ secretName }: SetupGuideQuery): SetupGuide 
         text: 'Role Key Vault Secrets User on this secret.',
         copy: {
           language: 'shell',
-          text: `az role assignment create --role "Key Vault Secrets User" --assignee <<client-id>> --scope /subscriptions/<<subscription>>/resourceGroups/<<group>>/providers/Microsoft.KeyVault/vaults/<<your-vault>>/secrets/${secretName}`,
+          text: `az role assignment create --role "Key Vault Secrets User" --assignee <<client-id>> --scope ${shellWord(`/subscriptions/<<subscription>>/resourceGroups/<<group>>/providers/Microsoft.KeyVault/vaults/<<your-vault>>/secrets/${secretName}`)}`,
         },
       },
       {
@@ -179,7 +180,8 @@ export function azureKeyVaultGuide({ secretName }: SetupGuideQuery): SetupGuide 
 }
 
 /** "Custom endpoint" of the document. */
-export function endpointGuide(): SetupGuide {
+export function endpointGuide({ secretName }: SetupGuideQuery): SetupGuide {
+  const url = `https://<<your-secret-manager>>/secrets/${encodeURIComponent(secretName)}:access`
   return {
     kind: 'endpoint',
     title: 'Custom endpoint',
@@ -192,12 +194,12 @@ export function endpointGuide(): SetupGuide {
       {
         title: 'Try it',
         text: 'As Postern will call it. Headers with which it knows Postern can be given with the data source.',
-        copy: { language: 'shell', text: 'curl https://<<your-secret-manager>>/secrets/mydbkey:access' },
+        copy: { language: 'shell', text: `curl ${shellWord(url)}` },
       },
       {
         title: 'Configure the data source',
         text: 'Give the URL in double braces as the password.',
-        copy: { language: 'text', text: '{{https://<<your-secret-manager>>/secrets/mydbkey:access}}' },
+        copy: { language: 'text', text: `{{${url}}}` },
       },
     ],
   }

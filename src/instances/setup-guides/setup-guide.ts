@@ -1,4 +1,6 @@
+import { authorize } from '../../access/policy.ts'
 import type { SetupGuide, SetupGuideKind, SetupGuideQuery } from '../../contract/setup-guides.ts'
+import type { Actor } from '../../identity/actor.ts'
 import { awsRdsIamGuide } from './aws-rds-iam.ts'
 import { azureEntraGuide } from './azure-entra.ts'
 import { googleCloudSqlIamGuide } from './google-cloud-sql-iam.ts'
@@ -23,7 +25,11 @@ const GUIDES: Readonly<Record<SetupGuideKind, (names: SetupGuideQuery) => SetupG
   endpoint: endpointGuide,
 }
 
-/** What to do outside of Postern, step by step, with the names of one data source filled in where they are known. */
-export function setupGuide(kind: SetupGuideKind, names: SetupGuideQuery): SetupGuide {
+/**
+ * What to do outside of Postern, step by step, with the names of one data source filled in where they are known.
+ * @throws PosternError PERMISSION_DENIED
+ */
+export function readSetupGuide(actor: Actor, kind: SetupGuideKind, names: SetupGuideQuery): SetupGuide {
+  authorize(actor, 'setupGuide.read')
   return GUIDES[kind](names)
 }
