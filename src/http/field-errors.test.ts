@@ -63,3 +63,13 @@ it('tells what is missing from what is wrong, and what is too much', () => {
   expect(refusals(large)).toContain('list: must have at most 2 items')
   expect(refusals('text')).toEqual(['it must be an object'])
 })
+
+it.each([
+  [{ name: 'a\0b' }, 'name: must not contain a zero byte'],
+  [{ deep: [{ 'k\0': 'x' }] }, 'deep.0: must not contain a zero byte'],
+  [{ deep: [{ k: '\ud800' }] }, 'deep.0.k: must not contain half a character'],
+])('refuses text that nothing behind it could hold, wherever it stands: %j', (data, refusal) => {
+  const schema = z.object({ name: z.string().optional(), deep: z.array(z.record(z.string(), z.string())).optional() })
+  const { error } = compileValidator({ schema, method: 'POST', url: '/' })(data) as { error?: unknown }
+  expect(error instanceof InvalidFields && error.fields).toEqual([refusal])
+})

@@ -27,8 +27,30 @@ export class InvalidFields extends Error {
 export const compileValidator: FastifySchemaCompiler<z.ZodType> = ({ schema }) => {
   return (data: unknown) => {
     const result = schema.safeParse(data, { error: describeIssue })
-    return result.success ? { value: result.data } : { error: new InvalidFields(result.error.issues.map(nameField)) }
+    if (!result.success) return { error: new InvalidFields(result.error.issues.map(nameField)) }
+    const unstorable = findUnstorable(result.data)
+    return unstorable === undefined ? { value: result.data } : { error: new InvalidFields([nameField(unstorable)]) }
   }
+}
+
+/**
+ * Text that neither a database nor the metadata store can hold: a zero byte ends a name in most protocols, and what the store
+ * refuses for its content would count as a failure of the store.
+ */
+function findUnstorable(data: unknown): { readonly path: readonly string[]; readonly message: string } | undefined {
+  const left: { readonly value: unknown; readonly path: readonly string[] }[] = [{ value: data, path: [] }]
+  for (let next = left.pop(); next !== undefined; next = left.pop()) {
+    const { value, path } = next
+    if (typeof value === 'string') {
+      if (value.includes('\0')) return { path, message: 'must not contain a zero byte' }
+      if (!value.isWellFormed()) return { path, message: 'must not contain half a character' }
+    } else if (typeof value === 'object' && value !== null) {
+      for (const [key, part] of Object.entries(value)) {
+        left.push({ value: part, path: [...path, key] }, { value: key, path })
+      }
+    }
+  }
+  return undefined
 }
 
 function nameField({ path, message }: { readonly path: readonly PropertyKey[]; readonly message: string }): string {
