@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -32,6 +32,35 @@ describe('TLS material in files', () => {
   it('are read by the links that the operator made of the folders themselves', async () => {
     symlinkSync(allowed, join(home, 'by-link'))
     expect(await readTlsFile('ca', join(home, 'by-link', 'deep', 'ca.pem'), [join(home, 'by-link')])).toBe('inside')
+  })
+
+  it('are never read from outside, though a folder on the way becomes a link at the worst time', async () => {
+    const [swapped, aside, link] = ['swapped', 'aside', 'link'].map((name) => join(allowed, name)) as [
+      string,
+      string,
+      string,
+    ]
+    mkdirSync(swapped)
+    mkdirSync(join(home, 'evil'))
+    writeFileSync(join(swapped, 'ca.pem'), 'inside')
+    writeFileSync(join(home, 'evil', 'ca.pem'), 'outside')
+    symlinkSync(join(home, 'evil'), link)
+    let isOver = false
+    const swap = async (): Promise<void> => {
+      for (let round = 0; !isOver; round += 1) {
+        renameSync(swapped, round % 2 === 0 ? aside : link)
+        renameSync(round % 2 === 0 ? link : aside, swapped)
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+    }
+    const swapping = swap()
+    const read = new Set<string>()
+    for (let attempt = 0; attempt < 1500; attempt += 1) {
+      read.add((await readTlsFile('ca', join(swapped, 'ca.pem'), [allowed]).catch(() => 'refused')) ?? '')
+    }
+    isOver = true
+    await swapping
+    expect(read.has('outside')).toBe(false)
   })
 
   it.each([

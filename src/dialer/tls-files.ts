@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { open, realpath } from 'node:fs/promises'
+import { open, realpath, stat } from 'node:fs/promises'
 import { isAbsolute, normalize, sep } from 'node:path'
 import { PosternError } from '../base/errors.ts'
 import type { TlsFiles } from './data-source-route.ts'
@@ -23,8 +23,9 @@ export async function readTlsFile(
     throw invalid(field, 'cannot be read', cause)
   })
   const realFolders = await Promise.all(folders.map((folder) => realpath(folder).catch(() => undefined)))
-  if (!realFolders.some((folder) => folder !== undefined && lies(real, folder))) throw outside(field)
-  return readRegularFile(field, real)
+  const isInside = (file: string) => realFolders.some((folder) => folder !== undefined && lies(file, folder))
+  if (!isInside(real)) throw outside(field)
+  return readRegularFile(field, real, isInside)
 }
 
 /** What can be said of a path without touching the file system. */
@@ -33,7 +34,7 @@ function checkTlsPath(field: string, path: string, folders: readonly string[]): 
   if (!folders.some((folder) => lies(normalize(path), normalize(folder)))) throw outside(field)
 }
 
-async function readRegularFile(field: string, path: string): Promise<string> {
+async function readRegularFile(field: string, path: string, isInside: (file: string) => boolean): Promise<string> {
   // Not to wait for the writer of a pipe, and not to follow a link that was put there meanwhile.
   const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW
   const file = await open(path, flags).catch((cause: unknown) => {
@@ -41,6 +42,10 @@ async function readRegularFile(field: string, path: string): Promise<string> {
   })
   try {
     const stats = await file.stat()
+    // A folder on the way may have been made a link since it was looked at: what was opened must still be what is there.
+    const now = await realpath(path).catch(() => '')
+    const there = isInside(now) ? await stat(now).catch(() => undefined) : undefined
+    if (there?.ino !== stats.ino || there.dev !== stats.dev) throw outside(field)
     if (!stats.isFile()) throw invalid(field, 'is not a regular file')
     if (stats.size > MAX_BYTES) throw invalid(field, 'is larger than 1 MiB')
     const { buffer, bytesRead } = await file.read(Buffer.alloc(stats.size), 0, stats.size, 0)
