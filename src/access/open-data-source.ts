@@ -16,7 +16,7 @@ export interface OpenDataSourceOptions extends Omit<OpenOptions, 'dialer' | 'sec
  * Opens a session of a stored data source: whoever works on a database that is registered here comes this way. Always close
  * the session.
  *
- * @throws PosternError INSTANCE_NOT_AVAILABLE (stopped, deleted) | SECRET_UNREADABLE | SECRET_SOURCE_* | UPSTREAM_* | DATABASE_NOT_FOUND
+ * @throws PosternError INSTANCE_NOT_AVAILABLE (stopped, deleted) | INVALID_ARGUMENT | SECRET_UNREADABLE | SECRET_SOURCE_* | UPSTREAM_* | DATABASE_NOT_FOUND
  */
 export async function openDataSource(
   deps: { readonly masterKey: MasterKey; readonly dialer: DialerDependencies },
@@ -28,12 +28,15 @@ export async function openDataSource(
     throw new PosternError('INSTANCE_NOT_AVAILABLE', `Instance '${instance.name}' is ${instance.state}, not AVAILABLE`)
   }
   const engine = await loadEngine(source.engine)
-  return withDataSourceLogin(deps, source, ({ route, secrets }) =>
-    engine.open(database === undefined ? route : { ...route, database }, {
+  return withDataSourceLogin(deps, source, ({ route, secrets }) => {
+    const there = database === undefined ? route : { ...route, database }
+    // A name that somebody gives now is checked like one that is stored.
+    if (database !== undefined) engine.checkRoute(there)
+    return engine.open(there, {
       ...options,
       manageMode: instance.manageMode ?? undefined,
       dialer: deps.dialer,
       secrets,
-    }),
-  )
+    })
+  })
 }
