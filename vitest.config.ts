@@ -48,6 +48,7 @@ export default defineConfig({
         test: {
           name: 'engines',
           include: ['test/engines/**/*.test.ts'],
+          server: { deps: { inline: ['zod'] } },
           testTimeout: 60_000,
           hookTimeout: 120_000,
           fileParallelism: false,

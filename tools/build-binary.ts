@@ -44,6 +44,8 @@ async function compile(): Promise<void> {
     // Nothing in the folder that the program is started in may change what it does.
     '--no-compile-autoload-dotenv',
     '--no-compile-autoload-bunfig',
+    // A native part that the SSH library does without where it is not built.
+    '--external=cpu-features',
     `--asset=${join(scratch, 'packed')}`,
   ]
   const args = ['build', ...switches, '--outfile', join(out, 'postern'), 'src/main.ts']

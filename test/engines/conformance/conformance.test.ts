@@ -19,6 +19,10 @@ const dialer = testDialer()
 for (const row of [postgres18, postgresWithReplica, mariadb, clickhouse]) {
   describeWith(row.tools, row.title, () => {
     const has = (what: NonNullable<ConformanceRow['lacks']>[number]): boolean => row.lacks?.includes(what) !== true
+    /** A row that lacks them has no such test: a skipped one would look like something that is missing. */
+    const grantsIt = (title: string, test: () => Promise<void>): void => {
+      if (has('grants')) it(title, test)
+    }
     let server: ConformanceServer
     let engine: Engine
     const sessions: EngineSession[] = []
@@ -227,32 +231,26 @@ for (const row of [postgres18, postgresWithReplica, mariadb, clickhouse]) {
       expect((await collect(session, 'select * from orders')).some(({ type }) => type === 'rows')).toBe(true)
     })
 
-    it.runIf(has('grants'))(
-      'names the privileges that an administrator lacks; once they are granted, none',
-      async () => {
-        const lacking = await (await open(server.newAdmin)).checkPrivileges()
-        expect(lacking.missingPrivileges.length).toBeGreaterThan(0)
-        for (const statement of lacking.missingPrivileges) await server.run(statement)
-        const report = await (await open(server.newAdmin)).checkPrivileges()
-        expect(report).toMatchObject({ missingPrivileges: [], seenAddress: '127.0.0.1' })
-        expect(report.user).toContain('new_admin')
-      },
-    )
+    grantsIt('names the privileges that an administrator lacks; once they are granted, none', async () => {
+      const lacking = await (await open(server.newAdmin)).checkPrivileges()
+      expect(lacking.missingPrivileges.length).toBeGreaterThan(0)
+      for (const statement of lacking.missingPrivileges) await server.run(statement)
+      const report = await (await open(server.newAdmin)).checkPrivileges()
+      expect(report).toMatchObject({ missingPrivileges: [], seenAddress: '127.0.0.1' })
+      expect(report.user).toContain('new_admin')
+    })
 
-    it.runIf(has('grants'))(
-      'names the privileges that a reader lacks; once they are granted, none, and he can read',
-      async () => {
-        const lacking = await (await open(server.newReader, 'read_only')).checkPrivileges()
-        expect(lacking.missingPrivileges.length).toBeGreaterThan(0)
-        expect(lacking.warnings).toEqual([])
-        for (const statement of lacking.missingPrivileges) await server.run(statement)
-        const session = await open(server.newReader, 'read_only')
-        expect(await session.checkPrivileges()).toMatchObject({ missingPrivileges: [], warnings: [] })
-        const shop = { ...server.newReader, route: { ...server.newReader.route, database: 'shop' } }
-        const rows = await collect(await open(shop, 'read_only'), 'select note from orders')
-        expect(rows).toContainEqual({ type: 'rows', rows: [['first']] })
-      },
-    )
+    grantsIt('names the privileges that a reader lacks; once they are granted, none, and he can read', async () => {
+      const lacking = await (await open(server.newReader, 'read_only')).checkPrivileges()
+      expect(lacking.missingPrivileges.length).toBeGreaterThan(0)
+      expect(lacking.warnings).toEqual([])
+      for (const statement of lacking.missingPrivileges) await server.run(statement)
+      const session = await open(server.newReader, 'read_only')
+      expect(await session.checkPrivileges()).toMatchObject({ missingPrivileges: [], warnings: [] })
+      const shop = { ...server.newReader, route: { ...server.newReader.route, database: 'shop' } }
+      const rows = await collect(await open(shop, 'read_only'), 'select note from orders')
+      expect(rows).toContainEqual({ type: 'rows', rows: [['first']] })
+    })
 
     it('warns about a reader who can write', async () => {
       expect((await (await open(server.owner, 'read_only')).checkPrivileges()).warnings.length).toBeGreaterThan(0)
@@ -262,7 +260,7 @@ for (const row of [postgres18, postgresWithReplica, mariadb, clickhouse]) {
       expect(warnings).toEqual([expect.stringContaining('can write')])
     })
 
-    it.runIf(has('grants'))('gives statements for the form that the server takes', async () => {
+    grantsIt('gives statements for the form that the server takes', async () => {
       for (const purpose of ['admin', 'read_only'] as const) {
         const statements = engine.grantStatements(purpose, { username: 'new_admin', database: 'shop' })
         expect(statements.length).toBeGreaterThan(0)
