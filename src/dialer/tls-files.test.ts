@@ -45,9 +45,9 @@ describe('TLS material in files', () => {
     writeFileSync(join(swapped, 'ca.pem'), 'inside')
     writeFileSync(join(home, 'evil', 'ca.pem'), 'outside')
     symlinkSync(join(home, 'evil'), link)
-    let isOver = false
+    const swaps = { areOver: false }
     const swap = async (): Promise<void> => {
-      for (let round = 0; !isOver; round += 1) {
+      for (let round = 0; !swaps.areOver; round += 1) {
         renameSync(swapped, round % 2 === 0 ? aside : link)
         renameSync(round % 2 === 0 ? link : aside, swapped)
         await new Promise((resolve) => setImmediate(resolve))
@@ -58,7 +58,7 @@ describe('TLS material in files', () => {
     for (let attempt = 0; attempt < 1500; attempt += 1) {
       read.add((await readTlsFile('ca', join(swapped, 'ca.pem'), [allowed]).catch(() => 'refused')) ?? '')
     }
-    isOver = true
+    swaps.areOver = true
     await swapping
     expect(read.has('outside')).toBe(false)
   })
