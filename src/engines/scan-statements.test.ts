@@ -47,6 +47,18 @@ describe('statements of a text', () => {
   it('may hold semicolons of their own, up to a line that is only a slash', () => {
     const isBlock: LexicalRules['isBlock'] = (tokens) => tokens[0]?.text === 'BEGIN'
     expect(texts('BEGIN a; b; END;\n/\nSELECT 4 / 2;', { isBlock })).toEqual(['BEGIN a; b; END;', 'SELECT 4 / 2'])
+    expect(texts('BEGIN a / 2;\n2 / 1; END;\n \t/ \r\nSELECT 4;\n/', { isBlock })).toEqual([
+      'BEGIN a / 2;\n2 / 1; END;',
+      'SELECT 4',
+    ])
+  })
+
+  it('are cut in a time that grows no faster than the text', () => {
+    const isBlock: LexicalRules['isBlock'] = (tokens) => tokens[0]?.text === 'BEGIN'
+    for (const sign of ['/', '/ ', '\n/', ';', '; /', '(', "'' ", '"" ', '--', 'q', "q'", '$$', 'BEGIN;', 'BEGIN /']) {
+      const text = sign.repeat(((sign === '/' ? 4 : 0.5) * 1024 * 1024) / sign.length)
+      scanStatements(text, { ...rules, isBlock, alternativeQuotes: true })
+    }
   })
 
   it('keep every character of the text in its place, whatever it is', () => {

@@ -184,9 +184,14 @@ class Scanner {
     if (depth > 0) this.#isOpen = true
   }
 
+  /** Looks no further than the nearest sign on either side, so that many slashes in one line cost no more than few. */
   #isSlashLine(): boolean {
-    const lineStart = this.#sql.lastIndexOf('\n', this.#at - 1) + 1
-    const lineEnd = this.#sql.indexOf('\n', this.#at)
-    return this.#sql.slice(lineStart, lineEnd < 0 ? undefined : lineEnd).trim() === '/'
+    return isLineEdge(this.#sql, this.#at, -1) && isLineEdge(this.#sql, this.#at, 1)
   }
+}
+
+function isLineEdge(sql: string, from: number, step: 1 | -1): boolean {
+  let at = from + step
+  while (sql[at] !== '\n' && SPACE.test(sql[at] ?? '')) at += step
+  return sql[at] === undefined || sql[at] === '\n'
 }
