@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { open, realpath, stat } from 'node:fs/promises'
+import { open, readlink, realpath } from 'node:fs/promises'
 import { isAbsolute, normalize, sep } from 'node:path'
 import { PosternError } from '../base/errors.ts'
 import type { TlsFiles } from './data-source-route.ts'
@@ -42,10 +42,10 @@ async function readRegularFile(field: string, path: string, isInside: (file: str
   })
   try {
     const stats = await file.stat()
-    // A folder on the way may have been made a link since it was looked at: what was opened must still be what is there.
-    const now = await realpath(path).catch(() => '')
-    const there = isInside(now) ? await stat(now).catch(() => undefined) : undefined
-    if (there?.ino !== stats.ino || there.dev !== stats.dev) throw outside(field)
+    // A folder on the way may have been made a link since it was looked at. Where the system does not tell what is open, the
+    // way is looked at once more.
+    const opened = await readlink(`/proc/self/fd/${file.fd}`).catch(() => realpath(path).catch(() => ''))
+    if (!isInside(opened)) throw outside(field)
     if (!stats.isFile()) throw invalid(field, 'is not a regular file')
     if (stats.size > MAX_BYTES) throw invalid(field, 'is larger than 1 MiB')
     const { buffer, bytesRead } = await file.read(Buffer.alloc(stats.size), 0, stats.size, 0)
