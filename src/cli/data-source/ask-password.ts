@@ -13,6 +13,7 @@ export async function withAskedPassword(
   const [first] = ENGINE_CAPABILITIES[options.engine ?? 'postgres'].loginMethods
   // Null is --no-password, which a new data source says by leaving it out.
   if (password === null || (options.loginMethod ?? first) !== 'password') return password ? { ...body, password } : body
+  if (body.externalSecrets?.password) return password ? { ...body, password } : body
   if (password !== undefined) return { ...body, password }
   const question = `Password of ${options.username ?? 'the user'} at ${body.host ?? 'the database'}: `
   return { ...body, password: (await readSecret(cli.terminal, undefined, question, '--password-file')).reveal() }

@@ -13,7 +13,7 @@ export function dataSourceLine(source: DataSource): string {
 
 /** What a person sees of one data source. */
 export function dataSourceFields(source: DataSource): Field[] {
-  const { fields, extraParameters, lastCheck } = source
+  const { fields, extraParameters, externalSecrets, lastCheck } = source
   return [
     ['Name', source.name],
     ['Type', source.type],
@@ -32,6 +32,9 @@ export function dataSourceFields(source: DataSource): Field[] {
     ),
     ...Object.entries(source.tlsFiles).map(([name, path]) => [`TLS file (${name})`, path] as const),
     ...source.ssh.flatMap(hopFields),
+    ...Object.entries(externalSecrets).map(
+      ([field, reference]) => [`External ${field}`, referenceText(reference)] as const,
+    ),
     ...Object.entries(extraParameters).map(([name, value]) => [`Parameter ${name}`, value] as const),
     ['Tested', source.tested ? 'yes' : 'no'],
     [
@@ -40,6 +43,12 @@ export function dataSourceFields(source: DataSource): Field[] {
     ],
     ['Id', source.id],
   ]
+}
+
+/** Where the secret lives: what identifies it, in the words of the API. */
+function referenceText({ source, ...parts }: { readonly source: string }): string {
+  const named = Object.entries(parts).filter(([name, value]) => name !== 'tlsCa' && typeof value !== 'object')
+  return [source, ...named.map(([name, value]) => `${name} ${String(value)}`)].join(', ')
 }
 
 function hopFields(hop: DataSource['ssh'][number], index: number): Field[] {

@@ -2,9 +2,10 @@ import { InvalidArgumentError, Option, type Command } from 'commander'
 import { EngineField, LoginMethod } from '../../contract/engines.ts'
 import { TlsMode } from '../../contract/tls-mode.ts'
 import { wholeNumber } from '../option-values.ts'
+import { defineExternalSecretOptions, type ExternalSecretOptions } from './external-secret-options.ts'
 
 /** Options that say where a database is and how it is logged in to. Secrets come from files, standard input or a prompt. */
-export interface DataSourceOptions {
+export interface DataSourceOptions extends ExternalSecretOptions {
   readonly weight?: number
   readonly hostName?: string
   readonly port?: number
@@ -75,6 +76,7 @@ export function defineDataSourceOptions(command: Command): void {
     )
     .option('--weight <number>', 'among read-only data sources that are equally good, 1 to 1000', wholeNumber(1, 1000))
     .option('--parameter <name=value>', 'setting of the session; `postern engine get` lists them', pairs())
+  defineExternalSecretOptions(command)
 }
 
 /** Options with which a change takes something away again. */

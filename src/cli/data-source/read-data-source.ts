@@ -3,6 +3,7 @@ import { CliError } from '../cli-error.ts'
 import { readSecret, readTextFile } from '../read-secret.ts'
 import type { Terminal } from '../terminal.ts'
 import type { DataSourceOptions } from './data-source-options.ts'
+import { readExternalSecrets } from './read-external-secrets.ts'
 
 /** What the options say of a data source, as the API takes it. */
 export type DataSourceBody = Omit<DataSourcePatch, 'ssh'> & { ssh?: SshHopInput[] | null }
@@ -38,7 +39,8 @@ export async function readDataSource(terminal: Terminal, options: DataSourceOpti
     ssh: options.ssh === false ? null : await readHops(options, secret),
     fields: options.field,
     extraParameters: options.parameter,
-  }) as DataSourceBody
+    externalSecrets: await readExternalSecrets(terminal, options),
+  })
 }
 
 async function readHops(
@@ -85,7 +87,9 @@ function readServer(text: string): { username: string; host: string; port: numbe
 
 /** Standard input is one stream: it can be only one secret. */
 function requireOneStandardInput(options: DataSourceOptions): void {
-  const sources = Object.values(options).flatMap((value) => (Array.isArray(value) ? value : [value]))
+  const sources = [...Object.values(options), ...Object.values(options.externalSecret ?? {})].flatMap((value) =>
+    Array.isArray(value) ? value : [value],
+  )
   if (sources.filter((source) => source === '-').length <= 1) return
   throw new CliError('caller', 'two secrets cannot both come from standard input', {
     hint: 'Put one of them into a file.',

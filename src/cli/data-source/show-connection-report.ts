@@ -19,8 +19,11 @@ const stageTitles: Readonly<Record<ConnectionStage['stage'], string>> = {
 }
 
 /** Shows a stage of a connection test: what was done, how long it took, and at a failure what to do. */
-export function showStage(cli: Cli, { stage, ok, elapsedMs, detail, code, message, action }: ConnectionStage): void {
-  const outcome = message ?? detailText(detail)
+export function showStage(
+  cli: Cli,
+  { stage, ok, elapsedMs, detail, secrets, code, message, action }: ConnectionStage,
+): void {
+  const outcome = message ?? (secrets === undefined ? detailText(detail) : secrets.map(secretText).join('; '))
   cli.terminal.print(
     `${ok ? '✓' : '✗'} ${stageTitles[stage].padEnd(18)} ${`${Math.round(elapsedMs)} ms`.padStart(8)}${outcome === '' ? '' : `  ${printable(outcome)}`}`,
   )
@@ -50,6 +53,12 @@ function showFindings(cli: Cli, report: Omit<ConnectionReport, 'readOnlyDataSour
 
 function line(cli: Cli, title: string, text: string): void {
   cli.terminal.print(`${title}: ${printable(text)}`)
+}
+
+function secretText(secret: NonNullable<ConnectionStage['secrets']>[number]): string {
+  const { field, source, host, origin, version, elapsedMs } = secret
+  const which = version === null ? '' : `, version ${version}`
+  return `${field} ${origin} from ${source} at ${host}${which}, ${Math.round(elapsedMs)} ms`
 }
 
 /** The parts of a detail that a person wants to see at once. */
