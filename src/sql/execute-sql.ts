@@ -47,9 +47,10 @@ export async function executeSql(
   const cancel = AbortSignal.any([signal, abort.signal])
   let isRunning = false
   try {
-    const target = await chooseTarget(deps, actor, instance, input)
+    // Before the choice, which may have to ask every read-only data source how it is.
     deps.sqlRunning.enter(execution.id, actor.principalId, abort)
     isRunning = true
+    const target = await chooseTarget(deps, actor, instance, input)
     const sessionId = newUuid<SessionId>()
     const opened = await openTarget(deps, actor, instance, target, {
       database: input.database,
