@@ -31,7 +31,7 @@ interface VitestReport {
 
 const root = join(import.meta.dirname, '..')
 const suites: readonly Suite[] = [
-  { name: 'unit', timeoutMs: 5 * 60_000 },
+  { name: 'unit', timeoutMs: 8 * 60_000 },
   { name: 'architecture', timeoutMs: 3 * 60_000 },
   { name: 'wire', timeoutMs: 6 * 60_000 },
   { name: 'clients', timeoutMs: 5 * 60_000 },
