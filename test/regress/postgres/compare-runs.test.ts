@@ -28,8 +28,8 @@ test('equal bytes are equal, and one other byte is a difference', () => {
 })
 
 test('a row explains what it names, in its own test and nothing besides', () => {
-  const explainedIn = (test: string, direct: string, gateway: string) =>
-    compareRuns('regress', { direct: run({ [test]: direct }), gateway: run({ [test]: gateway }) }, [pids]).differences
+  const explainedIn = (name: string, direct: string, gateway: string) =>
+    compareRuns('regress', { direct: run({ [name]: direct }), gateway: run({ [name]: gateway }) }, [pids]).differences
   expect(explainedIn('async', 'PID 1\n', 'PID 2\n')).toEqual([{ test: 'async', explainedBy: [pids] }])
   expect(explainedIn('async', 'PID 1\n', 'PID 2 \n')).toEqual([{ test: 'async', explainedBy: [] }])
   expect(explainedIn('other', 'PID 1\n', 'PID 2\n')).toEqual([{ test: 'other', explainedBy: [] }])
