@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ConnectionReport } from './connection-reports.ts'
 import { DataSource, DataSourceInput, DataSourcePatch } from './data-sources.ts'
 import { ReadOnlyDataSourceEntry, ReadOnlyDataSourceInput, skipTest } from './data-sources.ts'
 import { EngineName, ManageMode } from './engines.ts'
@@ -140,6 +141,14 @@ export const Instance = z.object({
   dataSources: z.array(DataSource).describe('Admin first. Empty for managed instances.'),
 })
 export type Instance = z.infer<typeof Instance>
+
+/** The answer to a change of an instance or of its data sources. */
+export const ChangedInstance = Instance.extend({
+  connectionTest: ConnectionReport.optional().describe(
+    'The good test of the data sources that the change touched: its warnings and missing privileges are worth reading. Absent where nothing was tested.',
+  ),
+})
+export type ChangedInstance = z.infer<typeof ChangedInstance>
 
 /** In what order a list comes; `-` turns it round. Equal ones come in the order of their names. */
 export const InstanceOrder = z.enum(['name', 'title', '-title', 'environment', 'createdAt', '-createdAt'])

@@ -17,7 +17,7 @@ import { createTestAuthority, type TestAuthority } from '../../test/support/test
 import { testDialer } from '../../test/support/test-dialer.ts'
 import { startUpstreamPostgres, type UpstreamPostgres } from '../../test/support/upstream-postgres.ts'
 import { DATA_SOURCE_FIELDS } from '../contract/data-sources.ts'
-import type { Instance } from '../contract/instances.ts'
+import type { ChangedInstance, Instance } from '../contract/instances.ts'
 import { noTunnels } from '../dialer/ssh-tunnels.ts'
 import { PosternError } from '../base/errors.ts'
 import { openDataSourceSecrets, routeOf } from '../access/data-source-secrets.ts'
@@ -79,7 +79,7 @@ function tryJson(text: string) {
 const admin = () => ({ host: '127.0.0.1', port: upstream.port, username: 'postern', password, tlsMode: 'disable' })
 const reader = () => ({ ...admin(), username: 'reader' })
 
-async function create(more: object = {}, adminDataSource: object = admin()): Promise<Instance> {
+async function create(more: object = {}, adminDataSource: object = admin()): Promise<ChangedInstance> {
   const name = `i-${randomUUID()}`
   const answer = await send('POST', '/v1/instances', { kind: 'external', name, ...more, adminDataSource })
   expect(answer.text).not.toContain(password)
@@ -186,6 +186,29 @@ describe('data sources', () => {
       serverVersion: expect.stringMatching(/^\d/),
       dataSources: [{ tested: true, lastCheck: { ok: true, code: null } }],
     })
+  })
+
+  it('that were just tested show it, and the answer holds what the test wants to be known', async () => {
+    const { name, dataSources, connectionTest } = await create()
+    expect(dataSources).toMatchObject([{ tested: true, lastCheck: { ok: true, code: null, lagSeconds: null } }])
+    expect(connectionTest).toMatchObject({
+      ok: true,
+      dataSource: 'admin',
+      missingPrivileges: [expect.stringMatching(/^GRANT /), expect.stringMatching(/^GRANT /)],
+    })
+    const sources = `/v1/instances/${name}/dataSources`
+    const added = (await send('POST', sources, { ...admin(), name: 'writer' })).body as ChangedInstance
+    expect(added.dataSources[1]).toMatchObject({ name: 'writer', lastCheck: { ok: true } })
+    expect(added.connectionTest?.warnings).toContain('the user postern can make databases (CREATEDB)')
+    const renamed = (await send('PATCH', `${sources}/writer`, { title: 'Writes' })).body as Instance
+    expect(renamed.dataSources[1]).toMatchObject({ title: 'Writes', lastCheck: added.dataSources[1]?.lastCheck })
+    expect(renamed).not.toHaveProperty('connectionTest')
+    const changed = await send('PATCH', `/v1/instances/${name}`, { adminDataSource: { database: 'template1' } })
+    expect(changed.body).toMatchObject({ connectionTest: { ok: true, dataSource: 'admin' } })
+    const untested = await send('PATCH', `${sources}/writer`, { database: 'template1', skipTest: true })
+    expect(untested.body.dataSources[1]).toMatchObject({ tested: false, lastCheck: null })
+    expect(untested.body).not.toHaveProperty('connectionTest')
+    expect(await get(name)).not.toHaveProperty('connectionTest')
   })
 
   it('that a test finds changed meanwhile keep what was changed: the test writes its own columns alone', async () => {

@@ -9,7 +9,7 @@ import type { InstanceRow } from '../store/instances.ts'
 import { maskDataSourceUpdate } from './apply-mask.ts'
 import type { InstanceDependencies } from './instance-dependencies.ts'
 import { freeReadOnlyName, NO_PLAN, type DataSourcePlan } from './plan-data-sources.ts'
-import { getInstance, type InstanceView } from './read-instances.ts'
+import type { ChangedInstanceView } from './read-instances.ts'
 import { testDrafts } from './test-drafts.ts'
 import {
   changeDataSources,
@@ -28,10 +28,9 @@ export async function addDataSource(
   instanceName: string,
   input: AddDataSourceInput,
   options: UpdateOptions = {},
-): Promise<InstanceView> {
+): Promise<ChangedInstanceView> {
   authorize(actor, 'dataSource.create')
-  await changeDataSources(deps, actor, await planAddition(deps, actor, instanceName, input), options)
-  return getInstance(deps, actor, instanceName)
+  return changeDataSources(deps, actor, await planAddition(deps, actor, instanceName, input), options)
 }
 
 /** Tests what {@link addDataSource} would add, and stores nothing. */
@@ -43,7 +42,7 @@ export async function validateAddition(
   options: UpdateOptions = {},
 ): Promise<ConnectionReport> {
   authorize(actor, 'dataSource.create')
-  return report(deps, await planAddition(deps, actor, instanceName, input), options)
+  return report(deps, actor, await planAddition(deps, actor, instanceName, input), options)
 }
 
 /** Changes one data source, by its name or id. @throws PosternError as updateInstance, NOT_FOUND */
@@ -54,10 +53,10 @@ export async function updateDataSource(
   nameOrId: string,
   input: UpdateDataSourceInput,
   options: UpdateOptions = {},
-): Promise<InstanceView> {
+): Promise<ChangedInstanceView> {
   authorize(actor, 'dataSource.update')
-  await changeDataSources(deps, actor, await planEdit(deps, actor, instanceName, nameOrId, input, options), options)
-  return getInstance(deps, actor, instanceName)
+  const update = await planEdit(deps, actor, instanceName, nameOrId, input, options)
+  return changeDataSources(deps, actor, update, options)
 }
 
 /** Tests what {@link updateDataSource} would make of it, and stores nothing. */
@@ -70,7 +69,7 @@ export async function validateDataSourceUpdate(
   options: UpdateOptions = {},
 ): Promise<ConnectionReport> {
   authorize(actor, 'dataSource.update')
-  return report(deps, await planEdit(deps, actor, instanceName, nameOrId, input, options), options)
+  return report(deps, actor, await planEdit(deps, actor, instanceName, nameOrId, input, options), options)
 }
 
 /** Removes a read-only data source with its secrets; the admin one stays as long as its instance. */
@@ -80,7 +79,7 @@ export async function removeDataSource(
   instanceName: string,
   nameOrId: string,
   etag: string | undefined,
-): Promise<InstanceView> {
+): Promise<ChangedInstanceView> {
   authorize(actor, 'dataSource.delete')
   const instance = await requireChangeable(deps, actor, instanceName, etag)
   const source = pick(await requireDataSources(deps, instance), instance, nameOrId)
@@ -90,8 +89,7 @@ export async function removeDataSource(
     })
   }
   const update = { instance, change: {}, drafts: [], remove: [source], skipTest: false }
-  await changeDataSources(deps, actor, update, {})
-  return getInstance(deps, actor, instanceName)
+  return changeDataSources(deps, actor, update, {})
 }
 
 /** Data sources of an instance, admin first; none for a managed one. @throws PosternError PERMISSION_DENIED | INSTANCE_NOT_FOUND */
@@ -138,10 +136,11 @@ function updateOf(instance: InstanceRow, drafts: InstanceUpdate['drafts'], skipT
 
 async function report(
   deps: InstanceDependencies,
+  actor: Actor,
   update: InstanceUpdate,
   options: UpdateOptions,
 ): Promise<ConnectionReport> {
-  return (await testDrafts(deps, update.drafts, { ...options, ...knownOf(update) })).report
+  return (await testDrafts(deps, actor, update.drafts, { ...options, ...knownOf(update) })).report
 }
 
 /** The data source of that name or id. @throws PosternError NOT_FOUND */

@@ -14,10 +14,10 @@ import { draftAudit, instanceAudit } from './instance-audit.ts'
 import type { InstanceDependencies } from './instance-dependencies.ts'
 import { manageModeOf, settingsChange } from './instance-settings.ts'
 import { freeReadOnlyName } from './plan-data-sources.ts'
-import { getInstance, type InstanceView } from './read-instances.ts'
+import { getInstance, type ChangedInstanceView } from './read-instances.ts'
 import { storeDraft } from './store-draft.ts'
 import type { TestOptions } from './test-connection.ts'
-import { testDrafts } from './test-drafts.ts'
+import { checkOf, testDrafts } from './test-drafts.ts'
 
 type ExternalInput = Extract<CreateInstanceInput, { kind: 'external' }>
 type ManagedInput = Extract<CreateInstanceInput, { kind: 'managed' }>
@@ -37,12 +37,15 @@ export async function createInstance(
   actor: Actor,
   input: CreateInstanceInput,
   options: TestOptions = {},
-): Promise<InstanceView> {
+): Promise<ChangedInstanceView> {
   authorize(actor, 'instance.create')
   await requireFreeName(deps, actor, input.name)
-  if (input.kind === 'external') await createExternal(deps, actor, input, options)
-  else await createManaged(deps, actor, input)
-  return getInstance(deps, actor, input.name)
+  if (input.kind === 'managed') {
+    await createManaged(deps, actor, input)
+    return getInstance(deps, actor, input.name)
+  }
+  const connectionTest = await createExternal(deps, actor, input, options)
+  return { ...(await getInstance(deps, actor, input.name)), connectionTest }
 }
 
 /** The "Test Connection" button: what would be created is tested and nothing is stored. A managed instance has nothing to test. */
@@ -56,7 +59,7 @@ export async function validateInstance(
   const drafts = input.kind === 'managed' ? [] : await draftAll(deps, actor, newUuid<InstanceId>(), input)
   settingsChange(input.engine, input)
   const manageMode = manageModeOf(input.engine, input.manageMode)
-  return (await testDrafts(deps, drafts, { ...options, manageMode })).report
+  return (await testDrafts(deps, actor, drafts, { ...options, manageMode })).report
 }
 
 async function createExternal(
@@ -64,14 +67,14 @@ async function createExternal(
   actor: Actor,
   input: ExternalInput,
   options: TestOptions,
-): Promise<void> {
+): Promise<ConnectionReport | undefined> {
   const id = newUuid<InstanceId>()
   const { engine, name } = input
   const settings = { ...settingsChange(engine, input), manageMode: manageModeOf(engine, input.manageMode) }
   const drafts = await draftAll(deps, actor, id, input)
   const tests = input.skipTest
     ? undefined
-    : await testDrafts(deps, drafts, { ...options, manageMode: settings.manageMode })
+    : await testDrafts(deps, actor, drafts, { ...options, manageMode: settings.manageMode })
   if (tests?.failure !== undefined) throw tests.failure
   const [admin] = drafts
   const found = admin && tests?.upstreamOf.get(admin)
@@ -90,12 +93,13 @@ async function createExternal(
       await recordAudit(db, instanceAudit(actor, 'instance.create', { id, name }, detail))
       for (const drafted of drafts) {
         const draft = { ...drafted, source: { ...drafted.source, tested: tests !== undefined } }
-        await storeDraft(db, deps.masterKey, draft)
+        await storeDraft(db, deps.masterKey, draft, checkOf(drafted, tests))
         await recordAudit(db, draftAudit(actor, { name }, draft))
       }
       await requestSync(db, id, { reason: 'creation', requestedBy: actor.principalId })
     }),
   )
+  return tests?.report
 }
 
 /** The admin data source and then the read-only ones. */

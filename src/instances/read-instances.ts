@@ -1,6 +1,7 @@
 import { requireInstance } from '../access/find-instance.ts'
 import { authorize, mayDo } from '../access/policy.ts'
 import type { InstanceId } from '../base/ids.ts'
+import type { ConnectionReport } from '../contract/connection-reports.ts'
 import type { Actor } from '../identity/actor.ts'
 import { listDataSources, type DataSourceRow } from '../store/data-sources.ts'
 import {
@@ -15,6 +16,11 @@ import type { Store } from '../store/store.ts'
 /** An instance as its readers see it: data sources only for those who may read them, and none for managed instances. */
 export interface InstanceView extends InstanceRow {
   readonly dataSources: readonly DataSourceRow[]
+}
+
+/** An instance after a change, with the test that the change passed; absent where nothing had to be tested. */
+export interface ChangedInstanceView extends InstanceView {
+  readonly connectionTest?: ConnectionReport | undefined
 }
 
 /** One instance, also a deleted one. @throws PosternError PERMISSION_DENIED | INSTANCE_NOT_FOUND */

@@ -10,7 +10,7 @@ import { ENGINE_CAPABILITIES } from '../contract/engines.ts'
 import type { UpdateInstanceInput } from '../contract/instances.ts'
 import type { Actor } from '../identity/actor.ts'
 import { withStoreErrors } from '../store/constraint-errors.ts'
-import { deleteDataSource, listDataSources, type DataSourceRow } from '../store/data-sources.ts'
+import { deleteDataSource, listDataSources, type DataSourceCheck, type DataSourceRow } from '../store/data-sources.ts'
 import { changeInstance, findInstance, type InstanceChange, type InstanceRow } from '../store/instances.ts'
 import type { Schema } from '../store/schema.ts'
 import { maskInstanceUpdate } from './apply-mask.ts'
@@ -19,10 +19,10 @@ import { dataSourceAudit, draftAudit, instanceAudit } from './instance-audit.ts'
 import type { InstanceDependencies } from './instance-dependencies.ts'
 import { settingsChange } from './instance-settings.ts'
 import { NO_PLAN, planReadOnly, type DataSourcePlan } from './plan-data-sources.ts'
-import { getInstance, type InstanceView } from './read-instances.ts'
+import { getInstance, type ChangedInstanceView } from './read-instances.ts'
 import { storeDraft } from './store-draft.ts'
 import type { TestedUpstream, TestOptions } from './test-connection.ts'
-import { testDrafts } from './test-drafts.ts'
+import { checkOf, testDrafts } from './test-drafts.ts'
 
 export interface UpdateOptions extends TestOptions {
   /** Names of fields, separated by commas; absent: every field of the input. */
@@ -43,10 +43,9 @@ export async function updateInstance(
   name: string,
   input: UpdateInstanceInput,
   options: UpdateOptions = {},
-): Promise<InstanceView> {
+): Promise<ChangedInstanceView> {
   authorize(actor, 'instance.update')
-  await changeDataSources(deps, actor, await planUpdate(deps, actor, name, input, options), options)
-  return getInstance(deps, actor, name)
+  return changeDataSources(deps, actor, await planUpdate(deps, actor, name, input, options), options)
 }
 
 /** Tests what a change of an instance would make of its data sources, and stores nothing. */
@@ -59,7 +58,7 @@ export async function validateUpdate(
 ): Promise<ConnectionReport> {
   authorize(actor, 'instance.update')
   const update = await planUpdate(deps, actor, name, input, options)
-  return (await testDrafts(deps, update.drafts, { ...options, ...knownOf(update) })).report
+  return (await testDrafts(deps, actor, update.drafts, { ...options, ...knownOf(update) })).report
 }
 
 /** What is known of the instance that a test of its data sources looks at. */
@@ -155,13 +154,14 @@ export async function changeDataSources(
   actor: Actor,
   update: InstanceUpdate,
   options: TestOptions,
-): Promise<void> {
+): Promise<ChangedInstanceView> {
   const { instance, skipTest } = update
   const touched = update.drafts.filter(({ needsTest }) => needsTest)
-  const tests = skipTest ? undefined : await testDrafts(deps, touched, { ...options, ...knownOf(update) })
+  const tests = skipTest ? undefined : await testDrafts(deps, actor, touched, { ...options, ...knownOf(update) })
   if (tests?.failure !== undefined) throw tests.failure
   const drafts = update.drafts.map((draft) => ({
     ...draft,
+    check: checkOf(draft, tests),
     source: { ...draft.source, tested: draft.needsTest ? !skipTest : draft.source.tested },
   }))
   const admin = update.drafts.find(({ source }) => source.type === 'admin')
@@ -171,9 +171,13 @@ export async function changeDataSources(
   const store = (alsoStore?: (db: Kysely<Schema>) => Promise<void>) =>
     storeUpdate(deps, actor, { ...update, change, drafts }, isOtherCluster, alsoStore)
   const hasRoleLogins = ENGINE_CAPABILITIES[instance.engine].gateway
-  if (!hasRoleLogins || !admin?.hasMoved || isOtherCluster || !found?.systemIdentifier) return store()
-  const { systemIdentifier } = found
-  await moveLoginKeys(deps, instance, { route: admin.route, secrets: admin.secrets, systemIdentifier }, store)
+  if (!hasRoleLogins || !admin?.hasMoved || isOtherCluster || !found?.systemIdentifier) await store()
+  else {
+    const { systemIdentifier } = found
+    await moveLoginKeys(deps, instance, { route: admin.route, secrets: admin.secrets, systemIdentifier }, store)
+  }
+  const connectionTest = touched.length === 0 ? undefined : tests?.report
+  return { ...(await getInstance(deps, actor, instance.name)), connectionTest }
 }
 
 /**
@@ -203,10 +207,13 @@ function adminChange(admin: DataSourceDraft | undefined, found: TestedUpstream |
   }
 }
 
+/** A draft with what is known of its health. */
+type CheckedDraft = DataSourceDraft & { readonly check: DataSourceCheck | null }
+
 async function storeUpdate(
   deps: InstanceDependencies,
   actor: Actor,
-  update: InstanceUpdate,
+  update: InstanceUpdate & { readonly drafts: readonly CheckedDraft[] },
   otherCluster: boolean,
   alsoStore?: (db: Kysely<Schema>) => Promise<void>,
 ): Promise<void> {
@@ -221,7 +228,7 @@ async function storeUpdate(
         await recordAudit(db, dataSourceAudit(actor, 'dataSource.delete', instance, source))
       }
       for (const draft of drafts) {
-        await storeDraft(db, deps.masterKey, draft)
+        await storeDraft(db, deps.masterKey, draft, draft.check)
         await recordAudit(db, draftAudit(actor, instance, draft))
       }
       await alsoStore?.(db)

@@ -1,10 +1,10 @@
 import { ENGINE_CAPABILITIES } from '../../contract/engines.ts'
-import type { Instance } from '../../contract/instances.ts'
-import type { InstanceView } from '../../instances/read-instances.ts'
+import type { ChangedInstance } from '../../contract/instances.ts'
+import type { ChangedInstanceView } from '../../instances/read-instances.ts'
 import { presentDataSource } from './data-source.ts'
 
 /** The only way out for an instance: no secret has a place in this shape. */
-export function presentInstance(instance: InstanceView, gatewayPort: number, now: Date): Instance {
+export function presentInstance(instance: ChangedInstanceView, gatewayPort: number, now: Date): ChangedInstance {
   const { name, title, kind, engine, state, stateReason, serverVersion, defaultDatabase, nativeLoginEnabled } = instance
   const { environment, labels, externalLink, manageMode, syncIntervalSeconds, syncDatabases } = instance
   return {
@@ -32,5 +32,6 @@ export function presentInstance(instance: InstanceView, gatewayPort: number, now
     deletedAt: instance.deletedAt?.toISOString() ?? null,
     etag: instance.version,
     dataSources: instance.dataSources.map((source) => presentDataSource(source, now)),
+    ...(instance.connectionTest && { connectionTest: instance.connectionTest }),
   }
 }

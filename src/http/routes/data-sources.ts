@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { ConnectionReport, TestStoredInput } from '../../contract/connection-reports.ts'
 import { AddDataSourceInput, DataSource, DataSourceList, UpdateDataSourceInput } from '../../contract/data-sources.ts'
-import { Instance, UpdateInstanceQuery, ValidateOnlyQuery } from '../../contract/instances.ts'
+import { ChangedInstance, Instance, UpdateInstanceQuery, ValidateOnlyQuery } from '../../contract/instances.ts'
 import {
   addDataSource,
   listDataSources,
@@ -11,7 +11,7 @@ import {
   validateAddition,
   validateDataSourceUpdate,
 } from '../../instances/change-data-sources.ts'
-import type { InstanceView } from '../../instances/read-instances.ts'
+import type { ChangedInstanceView } from '../../instances/read-instances.ts'
 import { testStored } from '../../instances/test-stored.ts'
 import { answerTest } from '../answer-test.ts'
 import { presentDataSource } from '../present/data-source.ts'
@@ -26,7 +26,7 @@ const RemoveQuery = z.object({ etag: z.string().max(64).optional() })
 
 /** Changes answer the whole instance, since its etag moves on with each of them. */
 export const dataSourceRoutes: AddRoutes = (app, deps) => {
-  const present = (instance: InstanceView) => presentInstance(instance, deps.gatewayPort, deps.clock.now())
+  const present = (instance: ChangedInstanceView) => presentInstance(instance, deps.gatewayPort, deps.clock.now())
 
   app.get(
     all,
@@ -57,7 +57,7 @@ export const dataSourceRoutes: AddRoutes = (app, deps) => {
         params: allParams,
         querystring: ValidateOnlyQuery,
         body: AddDataSourceInput,
-        response: answers(z.union([Instance, ConnectionReport])),
+        response: answers(z.union([ChangedInstance, ConnectionReport])),
       },
     },
     async (request, reply) => {
@@ -76,7 +76,7 @@ export const dataSourceRoutes: AddRoutes = (app, deps) => {
         params: oneParams,
         querystring: UpdateInstanceQuery,
         body: UpdateDataSourceInput,
-        response: answers(z.union([Instance, ConnectionReport])),
+        response: answers(z.union([ChangedInstance, ConnectionReport])),
       },
     },
     async (request, reply) => {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { PosternError } from '../../base/errors.ts'
 import { ConnectionReport, TestConnectionInput, TestStoredInput } from '../../contract/connection-reports.ts'
 import {
+  ChangedInstance,
   CreateInstanceInput,
   DeleteInstanceAnswer,
   DeleteInstanceQuery,
@@ -17,7 +18,7 @@ import {
 import { createInstance, validateInstance } from '../../instances/create-instance.ts'
 import { deleteInstance, undeleteInstance } from '../../instances/delete-instance.ts'
 import { purgeInstance } from '../../instances/purge-instance.ts'
-import { getInstance, type InstanceView, listInstances } from '../../instances/read-instances.ts'
+import { type ChangedInstanceView, getInstance, listInstances } from '../../instances/read-instances.ts'
 import { startInstance, stopInstance } from '../../instances/start-and-stop.ts'
 import { testStored, testUnsaved } from '../../instances/test-stored.ts'
 import { updateInstance, validateUpdate } from '../../instances/update-instance.ts'
@@ -33,7 +34,7 @@ const position = z.object({ value: z.string(), name: InstanceName })
 const streams = 'With `Accept: application/x-ndjson` a test answers stage by stage as it runs.'
 
 export const instanceRoutes: AddRoutes = (app, deps) => {
-  const present = (instance: InstanceView) => presentInstance(instance, deps.gatewayPort, deps.clock.now())
+  const present = (instance: ChangedInstanceView) => presentInstance(instance, deps.gatewayPort, deps.clock.now())
   changeRoutes(app, deps, present)
   testRoutes(app, deps)
 
@@ -71,7 +72,11 @@ export const instanceRoutes: AddRoutes = (app, deps) => {
   }
 }
 
-function changeRoutes(app: HttpApp, deps: HttpDependencies, present: (instance: InstanceView) => Instance): void {
+function changeRoutes(
+  app: HttpApp,
+  deps: HttpDependencies,
+  present: (instance: ChangedInstanceView) => ChangedInstance,
+): void {
   app.post(
     '/v1/instances',
     {
@@ -80,7 +85,7 @@ function changeRoutes(app: HttpApp, deps: HttpDependencies, present: (instance: 
         description: streams,
         querystring: ValidateOnlyQuery,
         body: CreateInstanceInput,
-        response: answers(z.union([Instance, ConnectionReport])),
+        response: answers(z.union([ChangedInstance, ConnectionReport])),
       },
     },
     async (request, reply) => {
@@ -99,7 +104,7 @@ function changeRoutes(app: HttpApp, deps: HttpDependencies, present: (instance: 
         params,
         querystring: UpdateInstanceQuery,
         body: UpdateInstanceInput,
-        response: answers(z.union([Instance, ConnectionReport])),
+        response: answers(z.union([ChangedInstance, ConnectionReport])),
       },
     },
     async (request, reply) => {

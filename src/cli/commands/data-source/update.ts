@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { Instance } from '../../../contract/instances.ts'
+import { ChangedInstance } from '../../../contract/instances.ts'
 import { path } from '../../api-client.ts'
 import type { Cli } from '../../cli.ts'
 import { CliError } from '../../cli-error.ts'
@@ -13,6 +13,7 @@ import {
 import { readChange } from '../../data-source/read-change.ts'
 import { withoutUndefined } from '../../data-source/read-data-source.ts'
 import { connectionTestTimeoutMs, runConnectionTest } from '../../data-source/run-connection-test.ts'
+import { showTestRemarks } from '../../data-source/show-test-remarks.ts'
 import { showItem } from '../../output.ts'
 import { signedIn } from '../../sign-in.ts'
 import type { Verb } from '../../verb.ts'
@@ -55,9 +56,11 @@ async function run(cli: Cli, instanceName: string, name: string, options: Option
     return runConnectionTest(cli, api, { ...request, query: { validateOnly: true }, body }, [change])
   }
   const instance = await withHostKeys(cli.terminal, [change], () =>
-    api.call({ ...request, body, answer: Instance, timeoutMs: connectionTestTimeoutMs }),
+    api.call({ ...request, body, answer: ChangedInstance, timeoutMs: connectionTestTimeoutMs }),
   )
   const changed = instance.dataSources.find((source) => source.name === name || source.id === name)
   if (changed === undefined) throw new CliError('internal', 'the answer does not hold the data source')
-  showItem(cli, changed, dataSourceFields(changed))
+  const { connectionTest } = instance
+  showItem(cli, { ...changed, connectionTest }, dataSourceFields(changed))
+  showTestRemarks(cli, connectionTest)
 }

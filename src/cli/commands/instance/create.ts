@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander'
 import { ENGINE_CAPABILITIES, EngineName } from '../../../contract/engines.ts'
-import { Instance } from '../../../contract/instances.ts'
+import { ChangedInstance } from '../../../contract/instances.ts'
 import type { Cli } from '../../cli.ts'
 import { CliError } from '../../cli-error.ts'
 import { withAskedPassword } from '../../data-source/ask-password.ts'
@@ -8,6 +8,7 @@ import { withHostKeys } from '../../data-source/confirm-host-key.ts'
 import { defineDataSourceOptions, type DataSourceOptions } from '../../data-source/data-source-options.ts'
 import { readDataSource, withoutUndefined, type DataSourceBody } from '../../data-source/read-data-source.ts'
 import { connectionTestTimeoutMs, runConnectionTest } from '../../data-source/run-connection-test.ts'
+import { showTestRemarks } from '../../data-source/show-test-remarks.ts'
 import { showItem } from '../../output.ts'
 import { signedIn } from '../../sign-in.ts'
 import { waitForInstance } from '../../wait-for-instance.ts'
@@ -59,10 +60,12 @@ async function run(cli: Cli, name: string, options: Options): Promise<number | v
   const bodies = adminDataSource ? [adminDataSource] : []
   if (options.validateOnly) return runConnectionTest(cli, api, { ...create, query: { validateOnly: true } }, bodies)
   const created = await withHostKeys(cli.terminal, bodies, () =>
-    api.call({ ...create, answer: Instance, timeoutMs: connectionTestTimeoutMs }),
+    api.call({ ...create, answer: ChangedInstance, timeoutMs: connectionTestTimeoutMs }),
   )
   const instance = options.wait ? await waitForInstance(cli, api, name, 'AVAILABLE') : created
-  showItem(cli, instance, instanceFields(instance))
+  const { connectionTest } = created
+  showItem(cli, { ...instance, connectionTest }, instanceFields(instance))
+  showTestRemarks(cli, connectionTest)
 }
 
 /** Options that mean something for a managed instance. */

@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander'
-import { Instance } from '../../../contract/instances.ts'
+import { ChangedInstance } from '../../../contract/instances.ts'
 import { path } from '../../api-client.ts'
 import type { Cli } from '../../cli.ts'
 import { CliError } from '../../cli-error.ts'
@@ -12,6 +12,7 @@ import {
 import { readChange } from '../../data-source/read-change.ts'
 import { withoutUndefined } from '../../data-source/read-data-source.ts'
 import { connectionTestTimeoutMs, runConnectionTest } from '../../data-source/run-connection-test.ts'
+import { showTestRemarks } from '../../data-source/show-test-remarks.ts'
 import { showItem } from '../../output.ts'
 import { signedIn } from '../../sign-in.ts'
 import { instanceFields } from './instance-fields.ts'
@@ -65,7 +66,8 @@ async function run(cli: Cli, name: string, options: Options): Promise<void> {
     return runConnectionTest(cli, api, { ...update, query: { validateOnly: true } }, [adminDataSource])
   }
   const instance = await withHostKeys(cli.terminal, [adminDataSource], () =>
-    api.call({ ...update, answer: Instance, timeoutMs: connectionTestTimeoutMs }),
+    api.call({ ...update, answer: ChangedInstance, timeoutMs: connectionTestTimeoutMs }),
   )
   showItem(cli, instance, instanceFields(instance))
+  showTestRemarks(cli, instance.connectionTest)
 }
