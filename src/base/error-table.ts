@@ -558,7 +558,7 @@ export const ERRORS = {
     'PERMISSION_DENIED',
     'access_denied',
     'The statement would write, or leave the read-only session.',
-    'Use the admin data source by name, if you may.',
+    'Use the admin data source by name (source: admin, --admin), if you may.',
   ),
   READ_ONLY_UNAVAILABLE: row(
     'conflict',
@@ -567,7 +567,7 @@ export const ERRORS = {
     'RESOURCE_CONFLICT',
     'invalid_request',
     'The instance has no read-only data source that answers. The admin data source is never used instead.',
-    'Add a read-only data source, or name the admin data source if you may.',
+    'Add a read-only data source, or name the admin data source (source: admin, --admin) if you may.',
   ),
   RESULT_TOO_LARGE: row(
     'limit',

@@ -94,7 +94,7 @@ export async function readTable(
   if (found) return found
   const name = table.schema === '' ? table.name : `${table.schema}.${table.name}`
   throw new PosternError('NOT_FOUND', `The catalogue of database '${database}' has no table '${name}'`, {
-    hint: 'If it is new, have the catalogue read again (sync).',
+    hint: `${table.schema === '' ? 'Name it with its schema (SCHEMA.TABLE). ' : ''}If it is new, have the catalogue read again (sync).`,
   })
 }
 

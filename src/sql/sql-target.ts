@@ -42,7 +42,9 @@ export async function chooseTarget(
   if (dataSourceId !== undefined) {
     const named = await findDataSource(deps.store.db, instance.id, dataSourceId)
     if (named === undefined) {
-      throw new PosternError('NOT_FOUND', `Instance '${instance.name}' has no data source '${dataSourceId}'`)
+      throw new PosternError('NOT_FOUND', `Instance '${instance.name}' has no data source '${dataSourceId}'`, {
+        hint: `\`postern data-source list ${instance.name}\` shows those that it has.`,
+      })
     }
     if (source !== undefined && source !== named.type) {
       throw invalid('dataSourceId', `names a data source of type ${named.type}, and source says ${source}`)
