@@ -137,7 +137,7 @@ describe("this node's own AWS identity", () => {
     })
   })
 
-  it('reads what the operator has listed, with the keys of the environment', async () => {
+  it('[D1-104] [D1-121] [D1-122] [D1-123] [D1-124] reads what the operator has listed, with the keys of the environment', async () => {
     vi.stubEnv('AWS_ENDPOINT_URL_SECRETS_MANAGER', endpoint)
     vi.stubEnv('AWS_ACCESS_KEY_ID', KEY.accessKeyId)
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', KEY.secretAccessKey)

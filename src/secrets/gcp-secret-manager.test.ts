@@ -51,7 +51,7 @@ async function read(change: object = {}): Promise<string | undefined> {
 }
 
 describe('GCP Secret Manager', () => {
-  it('[D1-147] reads the secret by its full name: the newest version, or the one that is named', async () => {
+  it('[D1-128] [D1-141] [D1-147] reads the secret by its full name: the newest version, or the one that is named', async () => {
     expect(await read()).toBe('the password')
     expect(await read({ name: `${SECRET}/versions/1` })).toBe('the old one')
     expect((await source.fetch(reference(), context())).version).toBe('2')

@@ -138,7 +138,7 @@ describe('a data source whose password lives in a secret manager', () => {
     expect(guide.stdout).toContain('vault kv put -mount=secret bytebase DB_PASSWORD=-')
   })
 
-  test('[D1-149] [D1-150] [D1-154] [D1-156] comes from an endpoint of one’s own by {{url}}', async () => {
+  test('[D1-149] [D1-150] [D1-151] [D1-152] [D1-153] [D1-154] [D1-155] [D1-156] comes from an endpoint of one’s own by {{url}}', async () => {
     const url = `${endpointUrl}/secrets/mydbkey:access`
     await admin.expect('POST', '/v1/instances', instance('by-url', { password: `{{${url}}}` }))
     expect(await askWhoIAm('by-url')).toMatchObject({ rows: [['postern_admin']] })

@@ -35,6 +35,12 @@ describe('a setup guide', () => {
     expect(copies('aws_rds_iam', {}).join()).toMatch(/<<your-aws-account-id>>.*<<resource-id-of-the-instance>>/s)
   })
 
+  test('[D1-093] [D1-094] [D1-095] [D1-096] [D1-097] shows the secret of the document as Vault takes it, with the value from standard input', () => {
+    const [step] = guide('vault_kv', {}).steps
+    expect(step?.text).toMatch(/engine name: secret. Secret path: bytebase. Secret key: DB_PASSWORD/)
+    expect(step?.copy?.text).toBe('vault kv put -mount=secret bytebase DB_PASSWORD=-')
+  })
+
   test('names the account where AWS has it, for any and for this instance and user only', () => {
     const text = copies('aws_rds_iam', NAMES).join('\n')
     expect(text).toContain('arn:aws:rds-db:eu-central-1:123456789012:dbuser:db-ABCDEFGH/reporter')
