@@ -42,16 +42,7 @@ export function draftAudit(
   return {
     ...dataSourceAudit(actor, before === undefined ? 'dataSource.create' : 'dataSource.update', instance, source),
     detail: {
-      type: source.type,
-      host: route.host,
-      port: route.port,
-      database: route.database,
-      username: route.username,
-      loginMethod: route.loginMethod,
-      tlsMode: route.tlsMode,
-      ssh: route.ssh.map((hop) => `${hop.username}@${hop.host}:${hop.port}`),
-      fields: Object.entries(route.fields).map(([field, value]) => `${field}=${value}`),
-      extraParameters: Object.entries(route.extraParameters).map(([name, value]) => `${name}=${value}`),
+      ...wayOf(source, route),
       secretsEntered: entered,
       externalSecrets: Object.entries(route.secretReferences).map(
         ([field, reference]) => `${field}=${String(reference?.['source'])}`,
@@ -59,6 +50,35 @@ export function draftAudit(
       moved: hasMoved,
       tested: source.tested,
     },
+  }
+}
+
+/** The audit entry for a test of what may be stored later: what is dialled, and whether secrets that are stored go along. */
+export function draftTestAudit(actor: Actor, { source, route, secrets, entered, before }: DataSourceDraft): AuditEntry {
+  const stored = Object.keys(secrets).length > entered.length
+  return {
+    ...actorAudit(actor),
+    action: 'instance.test',
+    outcome: 'allowed',
+    targetType: 'data_source',
+    targetId: before?.id ?? null,
+    targetName: source.name,
+    detail: { engine: source.engine, ...wayOf(source, route), secretsEntered: entered, withStoredSecrets: stored },
+  }
+}
+
+function wayOf({ type }: DataSourceDraft['source'], route: DataSourceDraft['route']) {
+  return {
+    type,
+    host: route.host,
+    port: route.port,
+    database: route.database,
+    username: route.username,
+    loginMethod: route.loginMethod,
+    tlsMode: route.tlsMode,
+    ssh: route.ssh.map((hop) => `${hop.username}@${hop.host}:${hop.port}`),
+    fields: Object.entries(route.fields).map(([field, value]) => `${field}=${value}`),
+    extraParameters: Object.entries(route.extraParameters).map(([name, value]) => `${name}=${value}`),
   }
 }
 

@@ -2,7 +2,7 @@ import { openDataSourceSecrets, routeOf } from '../access/data-source-secrets.ts
 import { requireInstance } from '../access/find-instance.ts'
 import { authorize } from '../access/policy.ts'
 import { recordAudit } from '../audit/record-audit.ts'
-import { PosternError } from '../base/errors.ts'
+import { asPosternError, PosternError } from '../base/errors.ts'
 import { newUuid, type InstanceId } from '../base/ids.ts'
 import type { ConnectionReport, TestConnectionInput } from '../contract/connection-reports.ts'
 import type { DataSourcePatch } from '../contract/data-sources.ts'
@@ -33,7 +33,7 @@ export async function testUnsaved(
   const name = type === 'admin' ? 'admin' : 'read-only-1'
   const base = { engine, instanceId: newUuid<InstanceId>(), name, type }
   const draft = await draftDataSource(deps, actor.workspaceId, base, dataSource)
-  return (await testDrafts(deps, [draft], { ...options, manageMode: manageModeOf(engine, manageMode) })).report
+  return (await testDrafts(deps, actor, [draft], { ...options, manageMode: manageModeOf(engine, manageMode) })).report
 }
 
 /**
@@ -64,7 +64,7 @@ export async function testStored(
       throw new PosternError('INVALID_ARGUMENT', 'The data source of a managed instance is not changed by hand')
     }
     const draft = await draftDataSource(deps, actor.workspaceId, { before: source }, patch)
-    return (await testDrafts(deps, [draft], { ...options, ...known })).report
+    return (await testDrafts(deps, actor, [draft], { ...options, ...known })).report
   }
   const subject = {
     name: source.name,
@@ -73,7 +73,13 @@ export async function testStored(
     manageMode: instance.manageMode,
     openSecrets: () => openDataSourceSecrets(deps, source),
   }
-  const test = await testConnection(deps, subject, options)
+  const test = await testConnection(deps, subject, options).catch(async (thrown: unknown) => {
+    // Given up: by then the database may have seen the secret.
+    const { code } = asPosternError(thrown)
+    const entry = instanceAudit(actor, 'instance.test', instance, { dataSource: source.name })
+    await recordAudit(deps.store.db, { ...entry, outcome: 'failed', reason: code })
+    throw thrown
+  })
   await noteTest(deps, actor, instance, source, test)
   return test.report
 }
