@@ -91,6 +91,18 @@ describe('GCP Secret Manager', () => {
     expect(google.requests).toEqual([])
   })
 
+  it('[D1-144] [D1-145] names the key file that cannot be read, and says that a container must mount it', async () => {
+    const environment = { GOOGLE_APPLICATION_CREDENTIALS: '/nonexistent/key.json' }
+    const listed = context({ ambientSecretNames: [SECRET], environment })
+    const ambient = reference({ serviceAccount: undefined, endpoint: undefined })
+    await expect(source.fetch(ambient, listed)).rejects.toMatchObject({
+      code: 'SECRET_SOURCE_NOT_FOUND',
+      message: expect.stringContaining('/nonexistent/key.json'),
+      hint: expect.stringContaining('mounted'),
+    })
+    expect(google.requests).toEqual([])
+  })
+
   it('reads nothing with the identity of this node that the operator has not listed, and at no other address', async () => {
     const ambient = reference({ serviceAccount: undefined })
     await expect(source.fetch(ambient, context())).rejects.toMatchObject({ code: 'SECRET_SOURCE_REFUSED' })

@@ -1,3 +1,4 @@
+import { access, constants } from 'node:fs/promises'
 import { PosternError } from '../base/errors.ts'
 import { Secret } from '../base/secret.ts'
 import type { GcpSecretReference } from '../contract/secret-references.ts'
@@ -30,6 +31,7 @@ export function createGcpSecretManagerSource(endpoints: readonly TokenEndpoint[]
       if (serviceAccount === undefined) {
         requireAmbientSecret(name, context.policy)
         refuseForeignEndpoint(endpoint)
+        await requireReadableKey(context.policy.environment['GOOGLE_APPLICATION_CREDENTIALS'])
       }
       const version = name.includes('/versions/') ? name : `${name}/versions/latest`
       const url = new URL(`/v1/${version}:access`, endpoint ?? ORIGIN)
@@ -46,6 +48,19 @@ export function createGcpSecretManagerSource(endpoints: readonly TokenEndpoint[]
       const value = decodeBase64Secret(isObject(payload) ? payload['data'] : undefined, SERVICE)
       return { values: new Map([['', value]]), version: versionOf(found), leaseMs: null }
     },
+  }
+}
+
+/** Google's library says of a key file that it cannot read only that there is no identity. */
+async function requireReadableKey(path: string | undefined): Promise<void> {
+  if (path === undefined || path === '') return
+  try {
+    await access(path, constants.R_OK)
+  } catch (cause) {
+    throw new PosternError('SECRET_SOURCE_NOT_FOUND', `GOOGLE_APPLICATION_CREDENTIALS: ${path} cannot be read`, {
+      cause,
+      hint: 'Check its path and mode; in a container it must lie in a mounted folder.',
+    })
   }
 }
 
