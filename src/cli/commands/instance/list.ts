@@ -22,9 +22,10 @@ function define(command: Command): void {
     .addOption(new Option('--engine <engine>', 'only those of this engine').choices(EngineName.options))
     .option('--environment <name>', 'only those of this environment')
     .option(
-      '--label <key[:value]>',
+      '--label <key[=value]>',
       'only those with this label; may be given several times',
-      (value: string, before: readonly string[] | undefined) => [...(before ?? []), value],
+      // Written as labels are set; the API separates by a colon.
+      (value: string, before: readonly string[] | undefined) => [...(before ?? []), value.replace('=', ':')],
     )
     .addOption(new Option('--state <state>', 'only those in this state').choices(InstanceState.options))
     .option('--show-deleted', 'also those that were deleted and not purged')
