@@ -1,5 +1,6 @@
-import { readFile, realpath, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { constants } from 'node:fs'
+import { open, readlink, realpath, type FileHandle } from 'node:fs/promises'
+import { isAbsolute, normalize } from 'node:path'
 import { PosternError } from '../base/errors.ts'
 import { Secret } from '../base/secret.ts'
 import type { OperatorSource } from '../contract/secret-references.ts'
@@ -69,17 +70,21 @@ function readVariable(name: string, policy: OperatorPolicy): Secret {
 
 async function readAllowedFile(path: string, policy: OperatorPolicy): Promise<Secret> {
   const inAllowedFolder = (real: string) =>
-    policy.fileFolders.some((folder) => real === folder || dirname(real) === folder || real.startsWith(`${folder}/`))
+    policy.fileFolders.some((folder) => real.startsWith(folder.endsWith('/') ? folder : `${folder}/`))
   // Said before the file is looked at: who asks learns nothing about files that he may not name.
-  if (!inAllowedFolder(path)) throw refused('this file is not allowed to secret references', 'secretFileDirs')
+  if (!isAbsolute(path) || !inAllowedFolder(normalize(path))) throw refusedFile()
   try {
     const real = await realpath(path)
-    if (!inAllowedFolder(real)) throw refused('this file is not allowed to secret references', 'secretFileDirs')
-    const { size } = await stat(real)
-    if (size > MAX_FILE_BYTES) {
-      throw new PosternError('SECRET_SOURCE_INVALID', `the file ${path} is larger than ${MAX_FILE_BYTES} bytes`)
+    if (!inAllowedFolder(real)) throw refusedFile()
+    // Not to wait for the writer of a pipe, and not to follow a link that was put there meanwhile.
+    const file = await open(real, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW)
+    try {
+      // A folder on the way may have become a link too. Where the system does not tell what is open, it is looked up again.
+      if (!inAllowedFolder(await readlink(`/proc/self/fd/${file.fd}`).catch(() => realpath(path)))) throw refusedFile()
+      return await readOpenFile(file, path)
+    } finally {
+      await file.close()
     }
-    return new Secret((await readFile(real, 'utf8')).replace(/\r?\n$/, ''))
   } catch (thrown) {
     if (thrown instanceof PosternError) throw thrown
     throw new PosternError('SECRET_SOURCE_NOT_FOUND', `the file ${path} cannot be read`, {
@@ -87,6 +92,19 @@ async function readAllowedFile(path: string, policy: OperatorPolicy): Promise<Se
       hint: 'Check its path and mode; in a container it must be mounted.',
     })
   }
+}
+
+async function readOpenFile(file: FileHandle, path: string): Promise<Secret> {
+  const stats = await file.stat()
+  if (!stats.isFile()) throw new PosternError('SECRET_SOURCE_INVALID', `${path} is not a regular file`)
+  if (stats.size > MAX_FILE_BYTES) {
+    throw new PosternError('SECRET_SOURCE_INVALID', `the file ${path} is larger than ${MAX_FILE_BYTES} bytes`)
+  }
+  return new Secret((await file.readFile('utf8')).replace(/\r?\n$/, ''))
+}
+
+function refusedFile(): PosternError {
+  return refused('this file is not allowed to secret references', 'secretFileDirs')
 }
 
 /** @throws PosternError SECRET_SOURCE_REFUSED when the operator lists origins and this is none of them */
