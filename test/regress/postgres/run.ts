@@ -26,7 +26,7 @@ const suites = allSuites.filter((suite) => values.suite === undefined || values.
 if (suites.length === 0) throw new Error(`--suite must be one of ${allSuites.join(', ')}`)
 
 // Of the start: the checkout may be changed while it runs.
-const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: import.meta.dirname })
+const commit = execFileSync('git', ['describe', '--always', '--dirty'], { cwd: import.meta.dirname })
   .toString()
   .trim()
 const tests = obtainPostgresTests(`postgresql-${major}`)
