@@ -158,8 +158,10 @@ describe('GLOSSARY.md', () => {
   })
 
   test.each([...contract, ...prosePages])('%s keeps to its words', (file) => {
-    // Snowflake's own word, as the name of a field.
-    const text = file.endsWith('.md') ? prose(read(file)) : read(file).replace(/'account'|\baccount(?=: ')/g, '')
+    // Snowflake's own word, as the name of a field; and an allowed phrase has a hyphen in the name of a file.
+    const text = file.endsWith('.md')
+      ? prose(read(file))
+      : read(file).replace(/'account'|\baccount(?=: ')|(?<= from )'[^']+'/g, '')
     expect(avoided.flatMap((word) => uses(text, word))).toEqual([])
   })
 
