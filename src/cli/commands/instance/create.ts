@@ -6,6 +6,7 @@ import { CliError } from '../../cli-error.ts'
 import { withAskedPassword } from '../../data-source/ask-password.ts'
 import { withHostKeys } from '../../data-source/confirm-host-key.ts'
 import { defineDataSourceOptions, type DataSourceOptions } from '../../data-source/data-source-options.ts'
+import { missingOptions } from '../../data-source/missing-options.ts'
 import { readDataSource, withoutUndefined, type DataSourceBody } from '../../data-source/read-data-source.ts'
 import { connectionTestTimeoutMs, runConnectionTest } from '../../data-source/run-connection-test.ts'
 import { showTestRemarks } from '../../data-source/show-test-remarks.ts'
@@ -93,11 +94,11 @@ function managed(name: string, options: Options) {
 
 async function external(cli: Cli, name: string, options: Options): Promise<DataSourceBody> {
   const engine = ENGINE_CAPABILITIES[options.engine ?? 'postgres']
-  const lacksHost = engine.host === 'required' && options.hostName === undefined
-  const lacksUser = engine.username === 'required' && options.username === undefined
-  if (lacksHost || lacksUser) {
-    throw new CliError('caller', `where is ${name}?`, {
-      hint: `Give ${engine.host === 'required' ? '--host-name and ' : ''}--username of the database, or --managed for one that Postern runs itself.`,
+  const missing = missingOptions(engine, options)
+  if (missing.length > 0) {
+    const orManaged = engine.gateway ? ' of the database, or --managed for one that Postern runs itself' : ''
+    throw new CliError('caller', `where is ${name}, and who logs in?`, {
+      hint: `Give ${missing.join(' and ')}${orManaged}.`,
     })
   }
   return withAskedPassword(cli, await readDataSource(cli.terminal, options), options)
