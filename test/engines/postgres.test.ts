@@ -69,6 +69,31 @@ describe('PostgreSQL', () => {
     expect(schemas[1]?.tables?.map(({ name }) => name)).toContain('accounts')
   })
 
+  it.each(['by_default', 'by_any', 'by_record', 'by_domain', 'by_rest'])(
+    'lets no reader call a function that writes as if it were a column: %s',
+    async (name) => {
+      await root.query(`
+        create domain account_like as accounts;
+        create function locks() returns int language plpgsql as 'begin perform pg_advisory_lock(4711); return 1; end';
+        create function by_default(a accounts, b int default 1) returns int language sql volatile as 'select locks()';
+        create function by_any(a anyelement) returns int language sql volatile as 'select locks()';
+        create function by_record(a record) returns int language plpgsql volatile as 'begin return locks(); end';
+        create function by_domain(a account_like) returns int language sql volatile as 'select locks()';
+        create function by_rest(variadic a accounts[]) returns int language sql volatile as 'select locks()';
+        insert into accounts values (7); grant select on accounts to reader`)
+      try {
+        const session = await open('reader', 'read_only')
+        const attempt = collect(session, `select a.${name} from accounts a`)
+        await expect(attempt).rejects.toMatchObject({ code: expect.stringMatching(/^STATEMENT_/) })
+        const held = await root.query(`select from pg_locks where locktype = 'advisory' and objid = 4711`)
+        expect(held.rowCount).toBe(0)
+      } finally {
+        await root.query(`drop function by_default, by_any, by_record, by_domain, by_rest, locks;
+          drop domain account_like; delete from accounts; revoke select on accounts from reader`)
+      }
+    },
+  )
+
   it('describes a database other than its own, and tables that somebody has locked', async () => {
     const session = await open('dba')
     expect(

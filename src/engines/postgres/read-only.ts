@@ -87,7 +87,7 @@ const NEVER = new Set([
   'xpath_table',
 ])
 
-/** Names that a statement may call as functions: `name(…)`, and `row.name`, which calls a function of one composite value. */
+/** Names that a statement may call as functions: `name(…)`, and `row.name`, which calls a function of a row. */
 export interface CalledNames {
   readonly called: readonly string[]
   readonly attributes: readonly string[]
@@ -120,11 +120,14 @@ export function requireReading(statement: SplitStatement): CalledNames {
  */
 export function volatileFunctionsQuery({ called, attributes }: CalledNames): string | undefined {
   if (called.length === 0 && attributes.length === 0) return undefined
-  const oneComposite = `p.pronargs = 1 and exists (select 1 from pg_catalog.pg_type t where t.oid = p.proargtypes[0] and t.typtype = 'c')`
+  // A row goes as the argument of a composite type, of any type (pseudo-types), of a domain, or into VARIADIC; further arguments
+  // may have defaults.
+  const takesRow = `p.pronargs > 0 and (p.provariadic <> 0 or exists (
+    select 1 from pg_catalog.pg_type t where t.oid = p.proargtypes[0] and t.typtype in ('c', 'p', 'd')))`
   return `
     select p.proname::text as name from pg_catalog.pg_proc p
     where p.provolatile = 'v'
-      and (p.proname::text in (${list(called)}) or (p.proname::text in (${list(attributes)}) and ${oneComposite}))
+      and (p.proname::text in (${list(called)}) or (p.proname::text in (${list(attributes)}) and ${takesRow}))
       and not (p.proname::text in (${list(HARMLESS_VOLATILE)}) and (
         p.pronamespace = (select oid from pg_catalog.pg_namespace where nspname = 'pg_catalog')
         or exists (select 1 from pg_catalog.pg_depend d
