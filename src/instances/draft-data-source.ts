@@ -86,7 +86,7 @@ export async function draftDataSource(
   const source = { ...unreferenced, secretReferences: { ...ofFields(start.secretReferences, kept), ...references } }
   const route = routeOf(source)
   const hasMoved = before !== undefined && destinationFingerprint(route) !== destinationFingerprint(routeOf(before))
-  const stored = before === undefined ? {} : await openKept(deps, before, kept, hasMoved)
+  const stored = before === undefined ? {} : await openKept(deps, before, kept, hasMoved && route)
   const secrets = { ...stored, ...entered, ...hops.generated }
   await checkDataSource(deps, route, secrets)
   const fields = Object.keys(entered) as SecretField[]
@@ -210,13 +210,15 @@ async function openKept(
   deps: InstanceDependencies,
   before: DataSourceRow,
   kept: readonly SecretField[],
-  hasMoved: boolean,
+  movedTo: DataSourceRoute | false,
 ): Promise<DataSourceSecrets> {
   if (kept.length === 0) return {}
-  if (hasMoved) {
+  if (movedTo) {
+    const hasManager = [before, movedTo].some((each) => Object.keys(each.secretReferences).length > 0)
+    const setting = hasManager ? 'TLS, SSH setting or secret manager' : 'TLS or SSH setting'
     throw new PosternError(
       'SECRET_REQUIRED',
-      `Data source '${before.name}' leads to another place, user, TLS, SSH setting or secret manager than before: enter its ${kept.join(', ')} again`,
+      `Data source '${before.name}' leads to another place, user, ${setting} than before: enter its ${kept.join(', ')} again`,
       { detail: { fields: kept } },
     )
   }
