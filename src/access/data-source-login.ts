@@ -1,7 +1,9 @@
 import { PosternError, type ErrorCode } from '../base/errors.ts'
 import type { MasterKey } from '../crypto/master-key.ts'
-import type { DataSourceRoute } from '../dialer/data-source-route.ts'
+import type { CloudLogin } from '../dialer/cloud-logins.ts'
+import { mayCarryRecoverablePassword, type DataSourceRoute } from '../dialer/data-source-route.ts'
 import type { DataSourceSecrets, SecretField } from '../dialer/data-source-secrets.ts'
+import type { DialerDependencies } from '../dialer/dial.ts'
 import type { ResolvedSecret, SecretReferences } from '../dialer/secret-references.ts'
 import type { DataSourceRow } from '../store/data-sources.ts'
 import { openDataSourceSecrets, routeOf } from './data-source-secrets.ts'
@@ -13,11 +15,15 @@ export interface DataSourceLogin {
   readonly secrets: DataSourceSecrets
   /** How the secrets that live elsewhere were found, by their fields. */
   readonly found: ReadonlyMap<SecretField, ResolvedSecret>
+  /** What stands in for the password, where the login method has none. */
+  readonly cloudLogin?: CloudLogin
 }
+
+type LoginDialer = Pick<DialerDependencies, 'secretReferences' | 'cloudLogins'>
 
 interface LoginDependencies {
   readonly masterKey: MasterKey
-  readonly dialer: { readonly secretReferences: SecretReferences }
+  readonly dialer: LoginDialer
 }
 
 /**
@@ -31,30 +37,56 @@ export async function withDataSourceLogin<T>(
   source: Pick<DataSourceRow, 'id' | 'sealedSecrets' | keyof DataSourceRoute>,
   attempt: (login: DataSourceLogin) => Promise<T>,
 ): Promise<T> {
-  return withLogin(deps.dialer.secretReferences, routeOf(source), await openDataSourceSecrets(deps, source), attempt)
+  return withLogin(deps.dialer, routeOf(source), await openDataSourceSecrets(deps, source), attempt)
 }
 
 /** {@link withDataSourceLogin} for a data source that is not stored, with its secrets as they would be. */
 export async function withLogin<T>(
-  references: SecretReferences,
+  dialer: LoginDialer,
   route: DataSourceRoute,
   stored: DataSourceSecrets,
   attempt: (login: DataSourceLogin) => Promise<T>,
 ): Promise<T> {
-  const login = await resolveLogin(references, route, stored)
+  const login = await resolveLogin(dialer, route, stored)
   try {
     return await attempt(login)
   } catch (thrown) {
-    if (!isRefusal(thrown) || !rejectRemembered(login)) throw thrown
-    return attempt(await resolveLogin(references, route, stored))
+    if (!isRefusal(thrown) || !rejectRemembered(login)) throw explained(thrown, login)
   }
+  const next = await resolveLogin(dialer, route, stored)
+  try {
+    return await attempt(next)
+  } catch (thrown) {
+    throw explained(thrown, next)
+  }
+}
+
+/**
+ * The secrets of a data source with the token in place of its password, where a cloud vouches for who logs in.
+ * @throws PosternError SECRET_SOURCE_* | UPSTREAM_AUTH_UNSAFE
+ */
+async function resolveLogin(
+  { secretReferences, cloudLogins }: LoginDialer,
+  route: DataSourceRoute,
+  stored: DataSourceSecrets,
+): Promise<DataSourceLogin> {
+  const login = await resolveSecrets(secretReferences, route, stored)
+  if (route.loginMethod !== 'aws_iam') return login
+  if (!mayCarryRecoverablePassword(route)) {
+    throw new PosternError('UPSTREAM_AUTH_UNSAFE', 'a token of a cloud identity is only sent over verified TLS', {
+      hint: 'Use TLS mode verify-full, or verify-ca with the authority of the database.',
+    })
+  }
+  const { awsCredentials: _, ...secrets } = login.secrets
+  const cloudLogin = await cloudLogins.logIn(login.route, login.secrets)
+  return { ...login, secrets: { ...secrets, password: cloudLogin.token }, cloudLogin }
 }
 
 /**
  * The secrets of a data source in place of their references.
  * @throws PosternError SECRET_SOURCE_*
  */
-export async function resolveLogin(
+export async function resolveSecrets(
   references: SecretReferences,
   route: DataSourceRoute,
   stored: DataSourceSecrets,
@@ -81,8 +113,20 @@ function isRefusal(thrown: unknown): boolean {
 }
 
 /** What was fetched for this very attempt is as new as it gets. @returns whether another attempt makes sense */
-function rejectRemembered({ found }: DataSourceLogin): boolean {
-  const remembered = [...found.values()].filter(({ origin }) => origin !== 'fetched')
+function rejectRemembered({ found, cloudLogin }: DataSourceLogin): boolean {
+  const all = [...found.values(), ...(cloudLogin === undefined ? [] : [cloudLogin])]
+  const remembered = all.filter(({ origin }) => origin !== 'fetched')
   for (const secret of remembered) secret.reject()
   return remembered.length > 0
+}
+
+/** Nobody has a password to correct where a token was refused. */
+function explained(thrown: unknown, { cloudLogin }: DataSourceLogin): unknown {
+  if (cloudLogin === undefined || !(thrown instanceof PosternError) || thrown.code !== 'UPSTREAM_AUTH_FAILED')
+    return thrown
+  return new PosternError(thrown.code, `${thrown.message}; it was given: ${cloudLogin.description}`, {
+    cause: thrown,
+    hint: cloudLogin.refusalHint,
+    ...(thrown.detail !== undefined && { detail: thrown.detail }),
+  })
 }

@@ -6,6 +6,7 @@ import type { InstanceRow } from '../store/instances.ts'
 import { listPostgresRoleBindings, updatePostgresRoleBinding } from '../store/postgres-role-bindings.ts'
 import type { Schema } from '../store/schema.ts'
 import { adminLoginTimeoutMs, type UpstreamDependencies } from './admin-session.ts'
+import { withLogin } from './data-source-login.ts'
 import { loginFor } from './create-bound-role.ts'
 
 /**
@@ -15,7 +16,7 @@ import { loginFor } from './create-bound-role.ts'
  *
  * As in createBoundRole the upstream transaction commits after the store's; after a crash in between, `role repair` mends each.
  *
- * @param to the new destination, tested, and its secrets as they were just entered
+ * @param to the new destination, tested, and its secrets as they will be stored
  * @param store stores the moved data source, together with what it is handed
  */
 export async function moveLoginKeys(
@@ -27,11 +28,9 @@ export async function moveLoginKeys(
   const bindings = await listPostgresRoleBindings(deps.store.db, instance.id)
   if (bindings.length === 0) return store()
   const roleLogin = await requireRoleLogin(instance)
-  const session = await roleLogin.openRoleSession(to.route, {
-    dialer: deps.dialer,
-    secrets: to.secrets,
-    timeoutMs: adminLoginTimeoutMs,
-  })
+  const session = await withLogin(deps.dialer, to.route, to.secrets, ({ route, secrets }) =>
+    roleLogin.openRoleSession(route, { dialer: deps.dialer, secrets, timeoutMs: adminLoginTimeoutMs }),
+  )
   try {
     await session.inTransaction(async () => {
       const moved: { binding: (typeof bindings)[number]; loginKeySealed: Buffer | null }[] = []

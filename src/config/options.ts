@@ -302,6 +302,12 @@ export const OPTIONS = {
     '',
     'IAM roles that the cloud identity of this node may assume for data sources; * stands for any text. Without any, none.',
   ),
+  ambientIamHosts: option(
+    'Secret managers',
+    list(matching('a host name, with * for any text', /^[A-Za-z0-9.*:-]{1,253}$/)),
+    '',
+    'Databases, such as endpoints of RDS, that the cloud identity of this node may log in to without a password; * stands for any text. Without any, none.',
+  ),
   secretTtlSeconds: option(
     'Secret managers',
     integer(0, 3_600),

@@ -22,7 +22,9 @@ export const ConnectionStage = z.object({
   detail: z
     .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(z.string())]))
     .optional()
-    .describe('What the stage brought to light: protocol and certificate of TLS, host key of SSH.'),
+    .describe(
+      'What the stage brought to light: protocol and certificate of TLS, host key of SSH, token of a cloud identity.',
+    ),
   secrets: z
     .array(
       z.object({

@@ -27,6 +27,7 @@ export const ExternalSecretField = z.enum([
   'privateKeyPassphrase',
   'accessToken',
   'serviceAccount',
+  'awsCredentials',
   'tlsClientKey',
   ...hopNumbers.flatMap((hop) => [`ssh.${hop}.password`, `ssh.${hop}.privateKey`, `ssh.${hop}.passphrase`] as const),
 ])
@@ -90,8 +91,15 @@ const fields = {
   serviceAccount: text(16 * 1024)
     .min(1)
     .describe(`JSON key of a Google service account. ${writeOnly}`),
+  awsCredentials: text(16 * 1024)
+    .min(1)
+    .describe(
+      `JSON with accessKeyId, secretAccessKey and, of temporary keys, sessionToken. Absent: the AWS identity of this node, where its operator allows it. ${writeOnly}`,
+    ),
   tlsMode: TlsMode,
-  tlsCa: pem.describe('PEM bundle of the certificate authorities to trust; absent means the public ones.'),
+  tlsCa: pem.describe(
+    'PEM bundle of the certificate authorities to trust; absent means those of RDS for its endpoints, else the public ones.',
+  ),
   tlsClientCertificate: pem.describe('PEM chain of the certificate that Postern presents.'),
   tlsClientKey: privateKey.describe(`Key of the client certificate. ${writeOnly}`),
   tlsFiles: tlsFiles.describe(
@@ -123,6 +131,7 @@ export const DataSourceInput = z.strictObject({
   privateKeyPassphrase: fields.privateKeyPassphrase.optional(),
   accessToken: fields.accessToken.optional(),
   serviceAccount: fields.serviceAccount.optional(),
+  awsCredentials: fields.awsCredentials.optional(),
   tlsMode: fields.tlsMode.optional(),
   tlsCa: fields.tlsCa.optional(),
   tlsClientCertificate: fields.tlsClientCertificate.optional(),
@@ -149,6 +158,7 @@ export const DataSourcePatch = z.strictObject({
   privateKeyPassphrase: fields.privateKeyPassphrase.nullable().optional(),
   accessToken: fields.accessToken.nullable().optional(),
   serviceAccount: fields.serviceAccount.nullable().optional(),
+  awsCredentials: fields.awsCredentials.nullable().optional(),
   tlsMode: fields.tlsMode.nullable().optional(),
   tlsCa: fields.tlsCa.nullable().optional(),
   tlsClientCertificate: fields.tlsClientCertificate.nullable().optional(),
@@ -209,6 +219,7 @@ export const DataSource = z.object({
   privateKeyPassphraseSet: z.boolean(),
   accessTokenSet: z.boolean(),
   serviceAccountSet: z.boolean(),
+  awsCredentialsSet: z.boolean(),
   tlsMode: TlsMode,
   tlsCa: z.string().nullable(),
   tlsClientCertificate: z.string().nullable(),

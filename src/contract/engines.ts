@@ -28,6 +28,8 @@ export const LoginMethod = z.enum([
   'service_account',
   /** Spanner: what the machine itself is trusted with (GOOGLE_APPLICATION_CREDENTIALS, metadata server). */
   'ambient',
+  /** Amazon RDS and Aurora: a token that an AWS identity signs for this user, instead of a password. */
+  'aws_iam',
 ])
 export type LoginMethod = z.infer<typeof LoginMethod>
 
@@ -40,8 +42,18 @@ export const EngineField = z.enum([
   'account',
   'warehouse',
   'snowflakeRole',
+  'awsRegion',
+  'awsRoleArn',
+  'awsExternalId',
 ])
 export type EngineField = z.infer<typeof EngineField>
+
+/** The login method that a field belongs to: with another one it has no effect. */
+export const FIELD_LOGIN_METHOD: Readonly<Partial<Record<EngineField, LoginMethod>>> = {
+  awsRegion: 'aws_iam',
+  awsRoleArn: 'aws_iam',
+  awsExternalId: 'aws_iam',
+}
 
 /** Whether a field must be there, may be there, or is refused. */
 export type FieldUse = 'required' | 'optional' | 'refused'
@@ -82,6 +94,12 @@ export interface EngineCapabilities {
 /** Oracle: what Postern takes for a database, the whole of it (CDB, PDBs) or each schema. */
 export const ManageMode = z.enum(['database', 'schema'])
 export type ManageMode = z.infer<typeof ManageMode>
+
+/** What Amazon RDS and Aurora offer: they are reached as these engines. */
+const awsIam = {
+  fields: { awsRegion: 'optional', awsRoleArn: 'optional', awsExternalId: 'optional' },
+  loginMethods: ['password', 'aws_iam'],
+} as const satisfies Partial<EngineCapabilities>
 
 const ALL_TLS: readonly TlsMode[] = ['disable', 'require', 'verify-ca', 'verify-full']
 const milliseconds = (description: string): ExtraParameter => ({ description, values: { from: 0, to: 86_400_000 } })
@@ -142,11 +160,11 @@ const mysqlLike = {
 
 /** Every engine's row, once. */
 export const ENGINE_CAPABILITIES: Readonly<Record<EngineName, EngineCapabilities>> = {
-  postgres: { ...postgresLike, title: 'PostgreSQL', defaultPort: 5432, gateway: true },
+  postgres: { ...postgresLike, ...awsIam, title: 'PostgreSQL', defaultPort: 5432, gateway: true },
   cockroachdb: { ...postgresLike, title: 'CockroachDB', defaultPort: 26_257, defaultDatabase: 'defaultdb' },
   redshift: { ...postgresLike, title: 'Amazon Redshift', defaultPort: 5439, defaultDatabase: 'dev' },
-  mysql: { ...mysqlLike, title: 'MySQL', defaultPort: 3306 },
-  mariadb: { ...mysqlLike, title: 'MariaDB', defaultPort: 3306 },
+  mysql: { ...mysqlLike, ...awsIam, title: 'MySQL', defaultPort: 3306 },
+  mariadb: { ...mysqlLike, ...awsIam, title: 'MariaDB', defaultPort: 3306 },
   tidb: { ...mysqlLike, title: 'TiDB', defaultPort: 4000 },
   clickhouse: {
     title: 'ClickHouse',

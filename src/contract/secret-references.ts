@@ -62,20 +62,24 @@ export const AwsCredentials = z.strictObject({
   sessionToken: writeOnly(z.string().max(8192)).optional(),
 })
 
-const roleArn = z
+/** Role to assume. */
+export const AwsRoleArn = z
   .string()
   .regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,512}$/, 'must be the ARN of an IAM role')
-const region = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be an AWS region such as us-east-1')
+export const AwsRegion = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be an AWS region such as us-east-1')
+
+/** What a role may ask of whoever assumes it. */
+export const AwsExternalId = z.string().min(2).max(1224)
 
 export const AwsSecretReference = z.strictObject({
   source: z.literal('aws_secrets_manager'),
   name: name.describe('Name or ARN of the secret.'),
   key: key.optional().describe('Key inside the JSON of the secret. Absent: the secret is a plain string.'),
-  region: region.optional().describe('Absent: that of the ARN, else AWS_REGION.'),
+  region: AwsRegion.optional().describe('Absent: that of the ARN, else AWS_REGION.'),
   versionStage: z.string().min(1).max(256).default('AWSCURRENT'),
   credentials: AwsCredentials.optional(),
-  roleArn: roleArn.optional(),
-  externalId: z.string().min(2).max(1224).optional(),
+  roleArn: AwsRoleArn.optional(),
+  externalId: AwsExternalId.optional(),
   endpoint: url.optional().describe('Another address of the service, for example of a VPC endpoint.'),
 })
 

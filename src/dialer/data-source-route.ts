@@ -28,7 +28,7 @@ export interface DataSourceRoute {
   readonly username: string
   readonly loginMethod: LoginMethod
   readonly tlsMode: TlsMode
-  /** PEM bundle of the authorities to trust; null means the public ones, or those of `tlsFiles.ca`. */
+  /** PEM bundle of the authorities to trust; null means those of `tlsFiles.ca`, of RDS for its endpoints, or the public ones. */
   readonly tlsCa: string | null
   /** PEM chain of the certificate that we present; its key is the secret `tlsClientKey`. */
   readonly tlsClientCertificate: string | null

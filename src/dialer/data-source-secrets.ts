@@ -16,6 +16,8 @@ export type SecretField =
   | 'accessToken'
   /** JSON key of a Google service account. */
   | 'serviceAccount'
+  /** JSON of AwsCredentials. */
+  | 'awsCredentials'
   | SshSecretField
 
 /** The opened secrets of a data source, for one attempt to reach it. */

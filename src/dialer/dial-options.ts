@@ -1,5 +1,6 @@
 import type { Transport } from '../transport/byte-socket.ts'
 import type { AddressRules } from './address-rules.ts'
+import type { CloudLogins } from './cloud-logins.ts'
 import type { DataSourceSecrets } from './data-source-secrets.ts'
 import type { SecretReferences } from './secret-references.ts'
 import type { SshStage, SshTunnels } from './ssh-tunnels.ts'
@@ -13,6 +14,7 @@ export interface DialerDependencies {
   readonly addressRules: AddressRules
   readonly tunnels: SshTunnels
   readonly secretReferences: SecretReferences
+  readonly cloudLogins: CloudLogins
   /** Folders that `tlsFiles` of a route may lie in; empty: none. Absolute paths. */
   readonly tlsFileFolders: readonly string[]
   /** Google Cloud projects that the identity of this machine may be used for; absent or empty: none. */

@@ -4,6 +4,7 @@ import type { TlsMode } from '../contract/tls-mode.ts'
 import type { TlsClientOptions } from '../transport/byte-socket.ts'
 import type { DataSourceRoute } from './data-source-route.ts'
 import type { DialOptions } from './dial-options.ts'
+import { rdsAuthorities } from './rds-authorities.ts'
 import { readTlsFile } from './tls-files.ts'
 
 const VERIFY: Readonly<Record<Exclude<TlsMode, 'disable'>, TlsClientOptions['verify']>> = {
@@ -22,10 +23,11 @@ export async function readTlsSettings(
 ): Promise<TlsClientOptions> {
   if (route.tlsMode === 'disable') throw new PosternError('INTERNAL', 'TLS asked for on a route without TLS')
   const file = (part: 'ca' | 'certificate' | 'key') => readTlsFile(part, route.tlsFiles[part], tlsFileFolders)
-  const caPem = route.tlsCa ?? (await file('ca'))
+  const given = route.tlsCa ?? (await file('ca'))
+  const caPem = given ?? rdsAuthorities(route.host)
   const certificatePem = route.tlsClientCertificate ?? (await file('certificate'))
   const privateKeyPem = secrets.tlsClientKey?.reveal() ?? (await file('key'))
-  if (caPem !== undefined) readCertificates(caPem, route.tlsCa === null ? 'tlsFiles.ca' : 'tlsCa')
+  if (given !== undefined) readCertificates(given, route.tlsCa === null ? 'tlsFiles.ca' : 'tlsCa')
   checkClientIdentity(certificatePem, privateKeyPem, {
     certificate: route.tlsClientCertificate === null ? 'tlsFiles.certificate' : 'tlsClientCertificate',
     key: secrets.tlsClientKey === undefined ? 'tlsFiles.key' : 'tlsClientKey',

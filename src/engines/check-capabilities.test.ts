@@ -4,6 +4,7 @@ import { createTestAuthority } from '../../test/support/test-certificates.ts'
 import { Secret } from '../base/secret.ts'
 import {
   ENGINE_CAPABILITIES,
+  FIELD_LOGIN_METHOD,
   EngineField,
   EngineName,
   LoginMethod,
@@ -24,6 +25,7 @@ describeWith(['openssl'], 'what a data source may say to its engine', () => {
   const other = authority.issue(['other.test'])
   authority.remove()
   const secret = new Secret('text')
+  const AWS_KEY = new Secret(JSON.stringify({ accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'secret' }))
 
   const LOGIN: Readonly<Record<LoginMethod, DataSourceSecrets>> = {
     password: { password: secret },
@@ -31,6 +33,7 @@ describeWith(['openssl'], 'what a data source may say to its engine', () => {
     access_token: { accessToken: secret },
     service_account: { serviceAccount: secret },
     ambient: {},
+    aws_iam: {},
   }
   const hop: SshHop = { host: 'bastion.test', port: 22, username: 'jump', auth: 'password', hostKey: null }
 
@@ -223,15 +226,23 @@ describeWith(['openssl'], 'what a data source may say to its engine', () => {
     const isKnown = ENGINE_CAPABILITIES[engine].loginMethods.includes(loginMethod)
     expect(verdict(engine, { loginMethod })).toBe(isKnown ? 'fine' : 'loginMethod')
     if (!isKnown) return
-    const login = ['password', 'privateKey', 'privateKeyPassphrase', 'accessToken', 'serviceAccount'] as const
+    const login = [
+      'password',
+      'privateKey',
+      'privateKeyPassphrase',
+      'accessToken',
+      'serviceAccount',
+      'awsCredentials',
+    ] as const
     const own: readonly string[] = [
       ...Object.keys(LOGIN[loginMethod]),
       ...(loginMethod === 'key_pair' ? ['privateKeyPassphrase'] : []),
+      ...(loginMethod === 'aws_iam' ? ['awsCredentials'] : []),
     ]
     for (const field of login) {
-      expect(`${field}: ${verdict(engine, { loginMethod }, { [field]: secret })}`).toBe(
-        `${field}: ${own.includes(field) ? 'fine' : field}`,
-      )
+      expect(
+        `${field}: ${verdict(engine, { loginMethod }, { [field]: field === 'awsCredentials' ? AWS_KEY : secret })}`,
+      ).toBe(`${field}: ${own.includes(field) ? 'fine' : field}`)
     }
   })
 
@@ -239,7 +250,8 @@ describeWith(['openssl'], 'what a data source may say to its engine', () => {
     const { fields, oneOf } = ENGINE_CAPABILITIES[engine]
     const { route } = least(engine)
     for (const field of EngineField.options) {
-      const use = fields[field] ?? 'refused'
+      // One that belongs to another login method is refused as well.
+      const use = FIELD_LOGIN_METHOD[field] === undefined ? (fields[field] ?? 'refused') : 'refused'
       const given = verdict(engine, { fields: { ...route.fields, [field]: 'value' } })
       expect(`${field}: ${given}`).toBe(`${field}: ${use === 'refused' ? field : 'fine'}`)
       const without = Object.fromEntries(Object.entries(route.fields).filter(([name]) => name !== field))

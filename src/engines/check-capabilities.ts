@@ -1,5 +1,6 @@
 import {
   ENGINE_CAPABILITIES,
+  FIELD_LOGIN_METHOD,
   type EngineCapabilities,
   type EngineField,
   type ExtraParameter,
@@ -8,6 +9,7 @@ import {
 } from '../contract/engines.ts'
 import { isUnixRoute, type DataSourceRoute } from '../dialer/data-source-route.ts'
 import type { DataSourceSecrets, SecretField } from '../dialer/data-source-secrets.ts'
+import { checkRouteAwsIam } from './check-route-aws-iam.ts'
 import { checkRouteSsh } from './check-route-ssh.ts'
 import { checkRouteTls } from './check-route-tls.ts'
 import { invalidField, isHostName } from './invalid-field.ts'
@@ -29,6 +31,7 @@ export function checkCapabilities(route: DataSourceRoute, secrets: DataSourceSec
   checkRouteTls(route, secrets, capabilities)
   checkRouteSsh(route, secrets, capabilities)
   checkFields(route, capabilities)
+  if (route.loginMethod === 'aws_iam') checkRouteAwsIam(route, secrets)
   checkExtraParameters(route, capabilities)
 }
 
@@ -52,14 +55,18 @@ function checkAddress(route: DataSourceRoute, capabilities: EngineCapabilities):
   }
 }
 
-/** Secrets that each login method takes, the first one being what it cannot do without; a password may be empty. */
+/** Secrets that each login method takes, the first one being what it cannot do without unless it is optional. */
 const LOGIN_SECRETS: Readonly<Record<LoginMethod, readonly SecretField[]>> = {
   password: ['password'],
   key_pair: ['privateKey', 'privateKeyPassphrase'],
   access_token: ['accessToken'],
   service_account: ['serviceAccount'],
   ambient: [],
+  aws_iam: ['awsCredentials'],
 }
+
+/** A password may be empty; the AWS identity may be that of this node. */
+const OPTIONAL: readonly SecretField[] = ['password', 'awsCredentials']
 
 function checkLogin(route: DataSourceRoute, secrets: DataSourceSecrets, capabilities: EngineCapabilities): void {
   const { loginMethod } = route
@@ -72,7 +79,7 @@ function checkLogin(route: DataSourceRoute, secrets: DataSourceSecrets, capabili
     )
   }
   const [first] = LOGIN_SECRETS[loginMethod]
-  if (first !== undefined && first !== 'password' && secrets[first] === undefined) {
+  if (first !== undefined && !OPTIONAL.includes(first) && secrets[first] === undefined) {
     throw invalidField(first, `is needed to log in by ${loginMethod}`)
   }
   for (const field of Object.values(LOGIN_SECRETS).flat()) {
@@ -85,7 +92,12 @@ function checkLogin(route: DataSourceRoute, secrets: DataSourceSecrets, capabili
 function checkFields(route: DataSourceRoute, capabilities: EngineCapabilities): void {
   const uses: Readonly<Partial<Record<string, FieldUse>>> = capabilities.fields
   for (const field of new Set([...Object.keys(route.fields), ...Object.keys(uses)])) {
-    checkText(field, route.fields[field as EngineField] ?? '', uses[field] ?? 'refused', capabilities)
+    const text = route.fields[field as EngineField] ?? ''
+    checkText(field, text, uses[field] ?? 'refused', capabilities)
+    const loginMethod = FIELD_LOGIN_METHOD[field as EngineField]
+    if (text !== '' && loginMethod !== undefined && loginMethod !== route.loginMethod) {
+      throw invalidField(field, `has no effect with login method ${route.loginMethod}: leave it out`)
+    }
   }
   const { oneOf, title } = capabilities
   if (oneOf.length > 0 && oneOf.every((field) => (route.fields[field] ?? '') === '')) {

@@ -51,6 +51,7 @@ const PLAIN_SECRETS = [
   'privateKeyPassphrase',
   'accessToken',
   'serviceAccount',
+  'awsCredentials',
   'tlsClientKey',
 ] as const satisfies readonly SecretField[]
 

@@ -8,6 +8,7 @@ const OF_LOGIN: Readonly<Record<LoginMethod, readonly SecretField[]>> = {
   access_token: ['accessToken'],
   service_account: ['serviceAccount'],
   ambient: [],
+  aws_iam: ['awsCredentials'],
 }
 
 /** The secrets that mean something on a route: any other one would be kept and never used. */

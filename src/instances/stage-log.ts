@@ -45,7 +45,7 @@ export class StageLog {
   }
 
   /** The first stage, with how those secrets were found that live elsewhere. */
-  foundSecrets({ route, found }: Pick<DataSourceLogin, 'route' | 'found'>): void {
+  foundSecrets({ route, found, cloudLogin }: Omit<DataSourceLogin, 'secrets'>): void {
     const secrets = [...found].map(([field, { host, origin, version, elapsedMs }]) => ({
       field: field as ExternalSecretField,
       source: String(route.secretReferences[field]?.['source']),
@@ -54,7 +54,13 @@ export class StageLog {
       version,
       elapsedMs: Math.round(elapsedMs * 10) / 10,
     }))
-    this.#add({ stage: 'secret', ok: true, elapsedMs: this.#lap(), ...(secrets.length > 0 && { secrets }) })
+    this.#add({
+      stage: 'secret',
+      ok: true,
+      elapsedMs: this.#lap(),
+      ...(secrets.length > 0 && { secrets }),
+      ...(cloudLogin && { detail: { token: cloudLogin.description, origin: cloudLogin.origin } }),
+    })
   }
 
   failed(failure: PosternError, action: string): void {

@@ -75,7 +75,7 @@ export async function testConnection(
     signal?.throwIfAborted()
     const engine = await loadEngine(route.engine)
     // The stages of an attempt with a secret that had been exchanged meanwhile stay in the report, before those of the next.
-    session = await withLogin(deps.dialer.secretReferences, route, await subject.openSecrets(), (login) => {
+    session = await withLogin(deps.dialer, route, await subject.openSecrets(), (login) => {
       stages.foundSecrets(login)
       secrets = login.secrets
       warnings.length = 0

@@ -23,6 +23,8 @@ export interface OperatorPolicy {
   readonly ambientSecretNames: readonly string[]
   /** ARNs of roles that the node's own cloud identity may assume; `*` stands for any text. */
   readonly ambientRoleArns: readonly string[]
+  /** Database hosts, such as endpoints of RDS, that the node's own cloud identity may log in to; `*` stands for any text. */
+  readonly ambientIamHosts: readonly string[]
 }
 
 /** Nothing of the node may be used. */
@@ -33,6 +35,7 @@ export const CLOSED_POLICY: OperatorPolicy = {
   storeOrigins: [],
   ambientSecretNames: [],
   ambientRoleArns: [],
+  ambientIamHosts: [],
 }
 
 const MAX_FILE_BYTES = 64 * 1024
@@ -136,6 +139,12 @@ export function refuseForeignEndpoint(endpoint: string | undefined): void {
 export function requireAmbientRole(roleArn: string, policy: OperatorPolicy): void {
   if (policy.ambientRoleArns.some((pattern) => matches(pattern, roleArn))) return
   throw refused(`the cloud identity of this node may not be used to assume ${roleArn}`, 'ambientRoleArns')
+}
+
+/** @throws PosternError SECRET_SOURCE_REFUSED unless the operator lists the host for the node's own cloud identity */
+export function requireAmbientIamHost(host: string, policy: OperatorPolicy): void {
+  if (policy.ambientIamHosts.some((pattern) => matches(pattern.toLowerCase(), host.toLowerCase()))) return
+  throw refused(`the cloud identity of this node may not be used to log in to ${host}`, 'ambientIamHosts')
 }
 
 function matches(pattern: string, text: string): boolean {

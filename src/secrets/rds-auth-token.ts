@@ -27,7 +27,7 @@ const USABLE_MS = 14 * 60_000
 export async function rdsAuthToken(
   login: RdsLogin,
   context: FetchContext,
-): Promise<{ readonly token: Secret; readonly usableMs: number }> {
+): Promise<{ readonly token: Secret; readonly region: string; readonly usableMs: number }> {
   const region = regionOf(login, context)
   const keys = await awsKeys(login.identity, region, context)
   const signer = new Signer({
@@ -39,7 +39,7 @@ export async function rdsAuthToken(
   })
   const token = new Secret(await signer.getAuthToken())
   const keysLeftMs = keys.expiration === undefined ? USABLE_MS : keys.expiration.getTime() - context.now().getTime()
-  return { token, usableMs: Math.max(0, Math.min(USABLE_MS, keysLeftMs - 60_000)) }
+  return { token, region, usableMs: Math.max(0, Math.min(USABLE_MS, keysLeftMs - 60_000)) }
 }
 
 /** `db.abc123.eu-central-1.rds.amazonaws.com`, also of clusters, proxies and of China's partition. */
@@ -52,6 +52,6 @@ function regionOf({ region, host }: RdsLogin, context: FetchContext): string {
   if (found !== undefined) return found
   throw new PosternError('INVALID_ARGUMENT', `the AWS region of ${host} is not known`, {
     hint: 'Give the region (awsRegion), use the endpoint name of RDS as the host, or start Postern with AWS_REGION.',
-    detail: { field: 'fields.awsRegion' },
+    detail: { field: 'awsRegion' },
   })
 }

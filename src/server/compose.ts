@@ -62,14 +62,14 @@ export async function composeShared(bootstrap: ChildBootstrap, role: ServingRole
     tlsFileFolders: config.tlsFileDirs,
     ambientGoogleProjects: config.ambientGoogleProjects,
   }
-  const secretReferences = composeSecrets(bootstrap, ways, systemClock)
+  const secrets = composeSecrets(bootstrap, ways, systemClock)
   return {
     logger,
     clock: systemClock,
     masterKey,
     store,
     signingKeys,
-    dialer: { ...ways, secretReferences },
+    dialer: { ...ways, ...secrets },
     async load() {
       await signingKeys.refresh()
       unfollow ??= await signingKeys.follow((error) => logger.error({ err: error }, 'signing keys were not refreshed'))
@@ -81,7 +81,7 @@ export async function composeShared(bootstrap: ChildBootstrap, role: ServingRole
       for (const other of others) masterKey.alsoOpen(MasterKey.parse(other))
     },
     async close() {
-      await secretReferences.close()
+      await secrets.secretReferences.close()
       await unfollow?.()
       await store.close()
     },

@@ -5,6 +5,7 @@ import type { Secret } from '../base/secret.ts'
 import type { Config } from '../config/parse-config.ts'
 import type { MasterKey } from '../crypto/master-key.ts'
 import { AddressRules } from '../dialer/address-rules.ts'
+import { noCloudLogins } from '../dialer/cloud-logins.ts'
 import { noSecretReferences } from '../dialer/secret-references.ts'
 import { noTunnels } from '../dialer/ssh-tunnels.ts'
 import { bootstrapWorkspace } from '../identity/bootstrap-workspace.ts'
@@ -177,6 +178,7 @@ function managedInstances(node: Node, store: Store, masterKey: MasterKey): Manag
     // It reaches its own servers alone, by their Unix sockets.
     tunnels: noTunnels,
     secretReferences: noSecretReferences,
+    cloudLogins: noCloudLogins,
     tlsFileFolders: [],
   }
   return new ManagedInstances({

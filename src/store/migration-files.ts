@@ -12,7 +12,14 @@ export interface Migration {
 }
 
 /** Every migration in the order in which they are applied. Add new ones at the end. */
-const NAMES = ['0001_spine', '0002_data_sources', '0003_catalog', '0004_sql', '0005_secret_references'] as const
+const NAMES = [
+  '0001_spine',
+  '0002_data_sources',
+  '0003_catalog',
+  '0004_sql',
+  '0005_secret_references',
+  '0006_iam',
+] as const
 
 /** The migrations that this version of Postern knows. */
 export function readMigrations(folder = packedFile('src/store/migrations')): Migration[] {

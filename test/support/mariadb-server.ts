@@ -1,11 +1,11 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import mysql from 'mysql2/promise'
 import type { TlsIdentity } from '../../src/transport/byte-socket.ts'
+import { freePort } from './free-port.ts'
 
 /** The system's own MariaDB on 127.0.0.1, with TLS where an identity is given. Call `stop` in afterAll. */
 export interface MariadbServer {
@@ -151,12 +151,4 @@ function readLog(path: string): string {
   } catch {
     return 'it wrote no log'
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

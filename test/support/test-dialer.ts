@@ -1,5 +1,6 @@
 import { AddressRules } from '../../src/dialer/address-rules.ts'
 import type { DialerDependencies } from '../../src/dialer/dial.ts'
+import { noCloudLogins } from '../../src/dialer/cloud-logins.ts'
 import { noSecretReferences } from '../../src/dialer/secret-references.ts'
 import { noTunnels } from '../../src/dialer/ssh-tunnels.ts'
 import { bunTransport } from '../../src/transport/bun/bun-transport.ts'
@@ -11,6 +12,7 @@ export function testDialer(parts: Partial<DialerDependencies> = {}): DialerDepen
     addressRules: AddressRules.create(),
     tunnels: noTunnels,
     secretReferences: noSecretReferences,
+    cloudLogins: noCloudLogins,
     tlsFileFolders: [],
     ...parts,
   }

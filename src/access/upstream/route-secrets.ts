@@ -1,6 +1,6 @@
 import type { MasterKey } from '../../crypto/master-key.ts'
 import type { DialOptions } from '../../dialer/dial.ts'
-import { resolveLogin } from '../data-source-login.ts'
+import { resolveSecrets } from '../data-source-login.ts'
 import { openDataSourceSecrets } from '../data-source-secrets.ts'
 import type { LoginGrant } from '../login-grant.ts'
 
@@ -20,6 +20,6 @@ export async function withRouteSecrets(
   // They belong to the data source, whose user is another one than the route's.
   const source = { ...route, id, username, sealedSecrets: sealed }
   const stored = await openDataSourceSecrets({ masterKey }, source)
-  const { secrets } = await resolveLogin(options.secretReferences, route, stored)
+  const { secrets } = await resolveSecrets(options.secretReferences, route, stored)
   return { ...options, secrets }
 }

@@ -69,7 +69,8 @@ export function placeOf({ host, port, database, fields }: DataSource): string {
 function secretText(source: DataSource): string {
   if (source.loginMethod === 'password') return source.passwordSet ? 'password set' : 'no password'
   if (source.loginMethod === 'ambient') return 'what the machine is trusted with'
-  const isSet = source.privateKeySet || source.accessTokenSet || source.serviceAccountSet
+  if (source.loginMethod === 'aws_iam' && !source.awsCredentialsSet) return 'the AWS identity of this node'
+  const isSet = source.privateKeySet || source.accessTokenSet || source.serviceAccountSet || source.awsCredentialsSet
   return isSet ? 'secret set' : 'no secret'
 }
 

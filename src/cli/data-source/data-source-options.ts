@@ -19,6 +19,7 @@ export interface DataSourceOptions extends ExternalSecretOptions {
   readonly privateKeyPassphraseFile?: string
   readonly accessTokenFile?: string
   readonly serviceAccountFile?: string
+  readonly awsCredentialsFile?: string
   readonly tlsMode?: TlsMode
   readonly tlsCaFile?: string
   /** False: `--no-tls-ca`. */
@@ -54,8 +55,12 @@ export function defineDataSourceOptions(command: Command): void {
     .option('--private-key-passphrase-file <file>', 'file that holds its passphrase, or -')
     .option('--access-token-file <file>', 'Snowflake: file that holds an access token, or -')
     .option('--service-account-file <file>', 'Spanner: JSON key of a service account, or -')
+    .option('--aws-credentials-file <file>', 'aws_iam: JSON with accessKeyId and secretAccessKey, or -')
     .addOption(new Option('--tls-mode <mode>', 'how TLS is verified (default: verify-full)').choices(TlsMode.options))
-    .option('--tls-ca-file <file>', 'PEM file of the certificate authorities to trust; default: the public ones')
+    .option(
+      '--tls-ca-file <file>',
+      'PEM file of the certificate authorities to trust; default: those of RDS for its endpoints, else the public ones',
+    )
     .option('--tls-certificate-file <file>', 'PEM file of the client certificate to present')
     .option('--tls-key-file <file>', 'PEM file of its key, or -')
     .option(

@@ -30,6 +30,7 @@ export async function readDataSource(terminal: Terminal, options: DataSourceOpti
     privateKeyPassphrase: await secret(options.privateKeyPassphraseFile, '--private-key-passphrase-file'),
     accessToken: await secret(options.accessTokenFile, '--access-token-file'),
     serviceAccount: await secret(options.serviceAccountFile, '--service-account-file'),
+    awsCredentials: await secret(options.awsCredentialsFile, '--aws-credentials-file'),
     tlsMode: options.tlsMode,
     tlsCa: options.tlsCa === false ? null : await text(options.tlsCaFile, '--tls-ca-file'),
     tlsClientCertificate:

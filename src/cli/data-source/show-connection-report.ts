@@ -64,7 +64,7 @@ function secretText(secret: NonNullable<ConnectionStage['secrets']>[number]): st
 /** The parts of a detail that a person wants to see at once. */
 function detailText(detail: ConnectionStage['detail']): string {
   if (detail === undefined) return ''
-  const parts = ['protocol', 'subject', 'notAfter', 'hostKey'].flatMap((name) => {
+  const parts = ['token', 'protocol', 'subject', 'notAfter', 'hostKey'].flatMap((name) => {
     const value = detail[name]
     if (typeof value !== 'string') return []
     return name === 'notAfter' ? [`until ${value.slice(0, 10)}`] : [value]

@@ -3,6 +3,7 @@ import { toDuplex } from '../../transport/duplex.ts'
 import { PLAIN_ROUTE, type DataSourceRoute } from '../data-source-route.ts'
 import { dialPlain } from '../dial-plain.ts'
 import type { DialerDependencies } from '../dial-options.ts'
+import { noCloudLogins } from '../cloud-logins.ts'
 import { noSecretReferences } from '../secret-references.ts'
 import { noTunnels } from '../ssh-tunnels.ts'
 import type { TunnelOptions } from './open-tunnel.ts'
@@ -30,6 +31,7 @@ export function dialFirstHopBy(
       ...deps,
       tunnels: noTunnels,
       secretReferences: noSecretReferences,
+      cloudLogins: noCloudLogins,
       tlsFileFolders: [],
       secrets: {},
       timeoutMs,

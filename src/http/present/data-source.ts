@@ -23,6 +23,7 @@ export function presentDataSource(source: InstanceView['dataSources'][number], n
     privateKeyPassphraseSet: has('privateKeyPassphrase'),
     accessTokenSet: has('accessToken'),
     serviceAccountSet: has('serviceAccount'),
+    awsCredentialsSet: has('awsCredentials'),
     tlsMode: source.tlsMode,
     tlsCa: source.tlsCa,
     tlsClientCertificate: source.tlsClientCertificate,
