@@ -173,7 +173,7 @@ describeWith(['psql', 'pgbench', 'openssl', 'mariadbd', 'sshd'], 'a database tha
   )
 
   test.skipIf(!canCheckTokens)(
-    '[D1-059] [D1-060] the AWS variables that Postern was started with log in, to hosts that its operator lists',
+    '[D1-059] [D1-060] [D1-061] the AWS variables that Postern was started with log in, to hosts that its operator lists',
     async () => {
       const { awsRegion: _, ...fields } = { awsRegion: region }
       expect(await tested(withoutKey({ fields }))).toMatchObject({ ok: true })
@@ -246,21 +246,9 @@ describeWith(['psql', 'pgbench', 'openssl', 'mariadbd', 'sshd'], 'a database tha
   })
 
   test.skipIf(!canCheckTokens)('the command line takes the access key from a file', async () => {
-    const args = [
-      ...[
-        'instance',
-        'create',
-        'by-hand',
-        '--validate-only',
-        '--host-name',
-        '127.0.0.1',
-        '--port',
-        String(postgres.port),
-      ],
-      ...['--database', 'orders', '--username', 'bytebase', '--login-method', 'aws_iam'],
-      ...['--field', `awsRegion=${region}`, '--aws-credentials-file', join(folder, 'key.json')],
-      ...['--tls-ca-file', join(folder, 'ca.pem')],
-    ]
+    const words = `instance create by-hand --validate-only --host-name 127.0.0.1 --port ${postgres.port} --database orders`
+    const login = `--username bytebase --login-method aws_iam --field awsRegion=${region} --aws-credentials-file`
+    const args = [...`${words} ${login}`.split(' '), join(folder, 'key.json'), '--tls-ca-file', join(folder, 'ca.pem')]
     const { clientId, clientSecret } = await admin.createServicePrincipal('dba', 'dba')
     const env = {
       HOME: folder,

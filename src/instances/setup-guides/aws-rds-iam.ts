@@ -1,5 +1,5 @@
 import type { SetupGuide, SetupGuideQuery } from '../../contract/setup-guides.ts'
-import { isMysql, mysqlAccount, nameOr, quotePostgres } from './names.ts'
+import { isMysql, mysqlAccount, nameOr, quotePostgres, shellWord } from './names.ts'
 
 /** "Use IAM Auth: AWS RDS/Aurora" of the document, for one instance and user. */
 export function awsRdsIamGuide(names: SetupGuideQuery): SetupGuide {
@@ -29,10 +29,10 @@ export function awsRdsIamGuide(names: SetupGuideQuery): SetupGuide {
       },
       {
         title: 'Give the key to Postern',
-        text: 'Either start Postern with these variables, or enter the key with the data source. With a role to assume, Postern needs sts:AssumeRole on it, and the operator lists it in ambientRoleArns.',
+        text: 'You get an access key and a secret access key. Either enter them with the data source (awsCredentials), or start Postern with these variables and name the endpoints that they may be used for (ambientIamHosts). With a role to assume, Postern needs sts:AssumeRole on it, and for the identity of the machine the operator lists it in ambientRoleArns.',
         copy: {
           language: 'shell',
-          text: `AWS_ACCESS_KEY_ID=<<your-access-key>> AWS_SECRET_ACCESS_KEY=<<your-secret-access-key>> AWS_REGION=${nameOr(names.region, 'your-aws-region')} postern serve`,
+          text: `AWS_ACCESS_KEY_ID=<<your-access-key>> AWS_SECRET_ACCESS_KEY=<<your-secret-access-key>> AWS_REGION=${nameOr(names.region, 'your-aws-region')} postern serve --ambient-iam-hosts ${shellWord(nameOr(names.host, 'endpoint-of-the-instance'))}`,
         },
       },
       {
@@ -42,7 +42,7 @@ export function awsRdsIamGuide(names: SetupGuideQuery): SetupGuide {
       },
       {
         title: 'Connect',
-        text: `Login method aws_iam, host ${nameOr(names.host, 'endpoint of the instance')}, user ${names.username}. TLS is verified with the authorities of RDS, which Postern knows.`,
+        text: `The detail page of the RDS instance shows its endpoint and port. Login method aws_iam, host ${nameOr(names.host, 'endpoint of the instance')}, user ${names.username}. TLS is verified with the authorities of RDS, which Postern knows.`,
       },
     ],
   }
