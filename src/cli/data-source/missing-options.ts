@@ -8,6 +8,7 @@ const SECRET_OPTION = {
   access_token: ['accessToken', '--access-token-file'],
   service_account: ['serviceAccount', '--service-account-file'],
   ambient: undefined,
+  aws_iam: undefined,
 } as const satisfies Readonly<Record<LoginMethod, readonly [string, string] | undefined>>
 
 /** The options that a new admin data source of the engine still lacks, as they are written; empty when it lacks none. */
