@@ -72,6 +72,7 @@ export async function ensureServerCertificate(
     const now = deps.clock.now()
     if (oldServer !== undefined && oldAuthority !== undefined && isGood(oldServer, names, now))
       return present(oldAuthority, oldServer)
+    await import('./reflect-polyfill.ts') // loaded at once with the next, it has been seen to run after it
     const issuing = await import('./issue-certificate.ts') // slow to load, and rarely needed
     const authority = oldAuthority ?? (await save(deps, db, 'authority', [], await issuing.issueAuthority(now)))
     const wanted = namesFor(oldServer, names, now)
