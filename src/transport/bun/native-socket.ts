@@ -199,8 +199,10 @@ export class NativeSocket implements ByteSocket {
  * through ever new memory, and the kernel's work for it is an eighth of what relaying costs. The chunk is empty from then on.
  */
 function free(chunk: Uint8Array): void {
+  // Not even looked at for small ones: reading `buffer` alone makes the runtime allocate an ArrayBuffer.
+  if (chunk.length < FREED_AT_ONCE_BYTES) return
   const { buffer } = chunk
-  if (chunk.length >= FREED_AT_ONCE_BYTES && buffer.byteLength === chunk.length) (buffer as ArrayBuffer).transfer(0)
+  if (buffer.byteLength === chunk.length) (buffer as ArrayBuffer).transfer(0)
 }
 
 /** Settings of every connection: no waiting for more bytes to send, and a probe for peers that vanished. */
