@@ -19,6 +19,11 @@ const NAMES = [
   '0004_sql',
   '0005_secret_references',
   '0006_iam',
+  '0007_identity',
+  '0008_oauth',
+  '0009_instance_permissions',
+  '0010_postgres_roles',
+  '0011_cloud_logins',
 ] as const
 
 /** The migrations that this version of Postern knows. */

@@ -1,0 +1,1 @@
+-- Filled while it is unreleased.
