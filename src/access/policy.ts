@@ -1,53 +1,114 @@
 import { PosternError } from '../base/errors.ts'
 import type { Actor, WorkspaceRole } from '../identity/actor.ts'
 
+const admins = ['admin'] as const
+const adminsAndDbas = ['admin', 'dba'] as const
+const everybody = ['admin', 'dba', 'member'] as const
+
+/** One action: what it lets somebody do, who may, and what the documents say of it. */
+interface PolicyRow {
+  /** Continues "may": `create a user`. */
+  readonly does: string
+  readonly roles: readonly WorkspaceRole[]
+  /** What else is asked for or is enough, and is decided where the action is done: `CAN_MANAGE on the instance is enough`. */
+  readonly also?: string
+  /** The sentence of a document that the row follows, word for word. */
+  readonly source?: string
+}
+
+const CONFIGURE = 'Only Workspace Admin or Workspace DBA role can configure database instance.'
+
 /**
- * Who may do what in a workspace: action × workspace role. "Only Workspace Admin or Workspace DBA role can configure database
- * instance."
+ * Who may do what in a workspace: action × workspace role. docs/reference/permissions.md is this table. To add an action: a row in
+ * the group of its resource, `npm run generate`, and a row for its route in test/journeys/routes/route-table.ts.
  */
-const POLICY = {
-  'instance.create': ['admin', 'dba'],
-  'instance.update': ['admin', 'dba'],
-  'instance.delete': ['admin', 'dba'],
-  'instance.start': ['admin', 'dba'],
-  'instance.stop': ['admin', 'dba'],
-  'instance.read': ['admin', 'dba', 'member'],
-  'instance.test': ['admin', 'dba'],
-  'instance.undelete': ['admin', 'dba'],
-  'instance.purge': ['admin', 'dba'],
-  'dataSource.create': ['admin', 'dba'],
-  'dataSource.read': ['admin', 'dba'],
-  'dataSource.update': ['admin', 'dba'],
-  'dataSource.delete': ['admin', 'dba'],
-  'sshKey.create': ['admin', 'dba'],
-  'sshKey.read': ['admin', 'dba'],
-  'sshKey.delete': ['admin', 'dba'],
-  'engine.read': ['admin', 'dba', 'member'],
-  'setupGuide.read': ['admin', 'dba'],
-  'postgresRole.bind': ['admin', 'dba'],
-  'postgresRole.repair': ['admin', 'dba'],
-  'postgresRole.unbind': ['admin', 'dba'],
-  'postgresRole.read': ['admin', 'dba', 'member'],
-  'servicePrincipal.create': ['admin'],
-  'servicePrincipal.read': ['admin', 'dba'],
-  'servicePrincipal.update': ['admin'],
-  'servicePrincipal.delete': ['admin'],
-  'secret.create': ['admin'],
-  'secret.read': ['admin'],
-  'secret.delete': ['admin'],
-  'key.read': ['admin'],
-  'key.rotate': ['admin'],
-  'masterKey.rotate': ['admin'],
-  'audit.read': ['admin', 'dba'],
-  'catalog.sync': ['admin', 'dba'],
-  'catalog.readAll': ['admin', 'dba'],
-  'catalog.readOwn': ['admin', 'dba', 'member'],
-  'sql.readOnly': ['admin', 'dba'],
-  'sql.admin': ['admin', 'dba'],
-  'sql.asMyself': ['admin', 'dba', 'member'],
-  'sql.cancelAny': ['admin', 'dba'],
-  'credential.issue': ['admin', 'dba', 'member'],
-} as const satisfies Record<string, readonly WorkspaceRole[]>
+export const POLICY = {
+  'instance.create': {
+    does: 'register an external instance, or have a managed one made',
+    roles: adminsAndDbas,
+    source: CONFIGURE,
+  },
+  'instance.update': { does: 'change the settings of an instance', roles: adminsAndDbas, source: CONFIGURE },
+  'instance.delete': { does: 'delete an instance', roles: adminsAndDbas, source: CONFIGURE },
+  'instance.start': { does: 'start a managed instance', roles: adminsAndDbas },
+  'instance.stop': { does: 'stop a managed instance', roles: adminsAndDbas },
+  'instance.read': { does: 'see the instances: name, state, engine, labels', roles: everybody },
+  'instance.test': { does: 'test a connection before it is saved', roles: adminsAndDbas },
+  'instance.undelete': { does: 'bring a deleted instance back', roles: adminsAndDbas },
+  'instance.purge': { does: 'delete an instance for good', roles: adminsAndDbas },
+  'dataSource.create': { does: 'add a read-only data source', roles: adminsAndDbas, source: CONFIGURE },
+  'dataSource.read': { does: 'see hosts, users and TLS settings of data sources', roles: adminsAndDbas },
+  'dataSource.update': { does: 'change a data source', roles: adminsAndDbas, source: CONFIGURE },
+  'dataSource.delete': { does: 'remove a data source', roles: adminsAndDbas, source: CONFIGURE },
+  'sshKey.create': { does: 'make a key pair for SSH', roles: adminsAndDbas },
+  'sshKey.read': { does: 'see the public keys for SSH', roles: adminsAndDbas },
+  'sshKey.delete': { does: 'delete a key pair for SSH', roles: adminsAndDbas },
+  'engine.read': { does: 'see which engines there are and what they take', roles: everybody },
+  'setupGuide.read': { does: 'read how to prepare a secret manager or a cloud', roles: adminsAndDbas },
+  'postgresRole.bind': { does: 'give a principal a Postgres role on an instance', roles: adminsAndDbas },
+  'postgresRole.repair': { does: 'repair a Postgres role that was changed at the instance', roles: adminsAndDbas },
+  'postgresRole.unbind': { does: 'take a Postgres role away', roles: adminsAndDbas },
+  'postgresRole.read': { does: 'see who has which Postgres role', roles: everybody },
+  'user.create': { does: 'create a user', roles: admins },
+  'user.read': { does: 'see the users', roles: adminsAndDbas },
+  'user.update': {
+    does: 'change, activate or deactivate a user',
+    roles: admins,
+    also: 'the user is one of this workspace',
+  },
+  'user.resetPassword': {
+    does: 'set or reset the password of a user',
+    roles: admins,
+    also: 'the user is one of this workspace',
+  },
+  'user.changeOwnPassword': { does: 'change one’s own password', roles: everybody, also: 'with the old one' },
+  'user.delete': { does: 'delete a user', roles: admins, also: 'the user is one of this workspace' },
+  'group.create': { does: 'create a group', roles: admins },
+  'group.read': { does: 'see the groups and their members', roles: adminsAndDbas },
+  'group.update': {
+    does: 'rename, activate or deactivate a group, add and remove members',
+    roles: admins,
+    also: 'the group is one of this workspace',
+  },
+  'group.delete': { does: 'delete a group', roles: admins, also: 'the group is one of this workspace' },
+  'workspaceAssignment.create': {
+    does: 'assign a user, service principal or group to the workspace, with a workspace role',
+    roles: admins,
+    source:
+      'Only groups assigned to the Databricks workspace of the database instance are supported for group-based Postgres login.',
+  },
+  'workspaceAssignment.read': { does: 'see who is assigned to the workspace', roles: adminsAndDbas },
+  'workspaceAssignment.delete': { does: 'take somebody out of the workspace', roles: admins },
+  'workspace.create': { does: 'create a workspace', roles: admins, also: 'in the first workspace of the deployment' },
+  'workspace.read': { does: 'see the workspace, in the first one all of them', roles: everybody },
+  'workspace.update': {
+    does: 'change name, hosts and gateway domain of a workspace',
+    roles: admins,
+    also: 'in the first workspace of the deployment',
+  },
+  'servicePrincipal.create': { does: 'create a service principal', roles: admins },
+  'servicePrincipal.read': { does: 'see the service principals', roles: adminsAndDbas },
+  'servicePrincipal.update': { does: 'change, activate or deactivate a service principal', roles: admins },
+  'servicePrincipal.delete': { does: 'delete a service principal', roles: admins },
+  'secret.create': { does: 'create a secret of a service principal', roles: admins },
+  'secret.read': { does: 'see which secrets a service principal has, never their values', roles: admins },
+  'secret.delete': { does: 'delete a secret of a service principal', roles: admins },
+  'key.read': { does: 'see the signing keys, never their private halves', roles: admins },
+  'key.rotate': { does: 'rotate the signing keys', roles: admins },
+  'masterKey.rotate': { does: 'exchange the master key', roles: admins },
+  'audit.read': { does: 'read the audit records', roles: adminsAndDbas },
+  'catalog.sync': { does: 'have the catalogue read again', roles: adminsAndDbas },
+  'catalog.readAll': { does: 'see the whole catalogue', roles: adminsAndDbas },
+  'catalog.readOwn': { does: 'see the catalogue of instances on which one has a Postgres role', roles: everybody },
+  'sql.readOnly': { does: 'run SQL with a read-only data source', roles: adminsAndDbas },
+  'sql.admin': { does: 'run SQL with the admin data source', roles: adminsAndDbas },
+  'sql.asMyself': { does: 'run SQL with a Postgres role of one’s own', roles: everybody },
+  'sql.cancelAny': { does: 'end SQL that somebody else runs', roles: adminsAndDbas },
+  'credential.issue': {
+    does: 'get a database credential, for instances on which one has a Postgres role',
+    roles: everybody,
+  },
+} as const satisfies Record<string, PolicyRow>
 
 export type Action = keyof typeof POLICY
 
@@ -59,7 +120,7 @@ const roleTitle: Record<WorkspaceRole, string> = {
 
 /** Whether an actor may do `action`: for answers that show more to some than to others. */
 export function mayDo(actor: Actor, action: Action): boolean {
-  const allowed: readonly WorkspaceRole[] = POLICY[action]
+  const allowed: readonly WorkspaceRole[] = POLICY[action].roles
   return allowed.includes(actor.workspaceRole)
 }
 
@@ -69,7 +130,7 @@ export function mayDo(actor: Actor, action: Action): boolean {
  */
 export function authorize(actor: Actor, action: Action): void {
   if (mayDo(actor, action)) return
-  const allowed: readonly WorkspaceRole[] = POLICY[action]
+  const allowed: readonly WorkspaceRole[] = POLICY[action].roles
   const titles = allowed.map((role) => roleTitle[role]).join(' or ')
   throw new PosternError(
     'PERMISSION_DENIED',
