@@ -3,8 +3,17 @@ import type { InstanceId, WorkspaceId } from '../base/ids.ts'
 /** `typ` of a database credential: an access token (`at+jwt`) can never pass for one, nor the other way round. */
 export const credentialType = 'postern-db+jwt'
 
-/** How long a database credential opens new sessions. */
+/** How long a database credential opens new sessions, where nobody asks for less. */
 export const credentialLifetimeSeconds = 3600
+
+/** The shortest life that a caller may ask for. */
+export const credentialMinLifetimeSeconds = 300
+
+/** Claim: immutable id of the only group as whose Postgres role the credential logs in. */
+export const groupClaim = 'grp'
+
+/** Claim: `true` in a credential that opens sessions on a read-only data source alone. */
+export const readOnlyClaim = 'ro'
 
 /** At most this many instances in one credential, so that it stays under 1 KB for one and small for all. */
 export const credentialMaxInstances = 10

@@ -14,6 +14,8 @@ const principal = VerifiedPrincipal.afterVerification({
   workspaceId,
   principalId,
   instanceIds: [instanceId],
+  groupId: undefined,
+  readOnly: false,
   credentialId: 'c1',
   expiresAt: new Date('2026-01-01T01:00:00Z'),
 })

@@ -10,6 +10,7 @@ export type LoginDenial =
   | 'not-in-workspace'
   | 'instance-not-found'
   | 'credential-wrong-instance'
+  | 'credential-wrong-group'
   | 'instance-not-available'
   | 'role-not-bound'
   | 'role-of-another'
@@ -38,6 +39,7 @@ export function decideLogin(principal: VerifiedPrincipal, question: LoginQuestio
   }
 
   if (binding === null) return denied('role-not-bound')
+  if (principal.groupId !== undefined && binding.holderId !== principal.groupId) return denied('credential-wrong-group')
   if (!binding.heldByPrincipal) return denied(binding.holderKind === 'group' ? 'not-a-member' : 'role-of-another')
   if (!binding.holderActive) return denied('group-inactive')
   if (binding.holderKind === 'group' && !binding.holderInWorkspace) return denied('group-not-in-workspace')

@@ -52,6 +52,12 @@ export function explainDenial(denial: LoginDenial, target: LoginAttempt, state: 
         `this credential was not issued for ${instance}`,
         'Get a database credential that names this instance.',
       )
+    case 'credential-wrong-group':
+      return refusal(
+        'ROLE_NOT_BOUND',
+        `this credential was issued for the Postgres role of a group, and ${role} is another one`,
+        'Log in with the name of the Postgres role of that group, or get a database credential that names no group.',
+      )
     case 'instance-not-available':
       return refusal(
         'INSTANCE_NOT_AVAILABLE',

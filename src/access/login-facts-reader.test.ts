@@ -59,6 +59,8 @@ const principal = VerifiedPrincipal.afterVerification({
   workspaceId,
   principalId: ana,
   instanceIds: [instanceId],
+  groupId: undefined,
+  readOnly: false,
   credentialId: 'c1',
   expiresAt: new Date('2026-01-01T01:00:00Z'),
 })

@@ -134,6 +134,7 @@ function contradictedBy(
     case 'instance-not-available':
       return onInstance
     case 'credential-wrong-instance':
+    case 'credential-wrong-group':
       // Says something of this credential, not of its principal.
       return () => false
     case 'role-not-bound':

@@ -5,6 +5,10 @@ interface VerifiedPrincipalFields {
   readonly principalId: PrincipalId
   /** The instances that the credential names: 1 to 10 immutable ids. */
   readonly instanceIds: readonly InstanceId[]
+  /** The only group as whose Postgres role the credential logs in; undefined: any Postgres role that the principal holds. */
+  readonly groupId: PrincipalId | undefined
+  /** Sessions on a read-only data source alone. */
+  readonly readOnly: boolean
   /** Id of the credential itself (`jti`), for the audit record. */
   readonly credentialId: string
   readonly expiresAt: Date
@@ -19,6 +23,8 @@ export class VerifiedPrincipal {
   readonly workspaceId: WorkspaceId
   readonly principalId: PrincipalId
   readonly instanceIds: readonly InstanceId[]
+  readonly groupId: PrincipalId | undefined
+  readonly readOnly: boolean
   readonly credentialId: string
   readonly expiresAt: Date
 
@@ -26,6 +32,8 @@ export class VerifiedPrincipal {
     this.workspaceId = fields.workspaceId
     this.principalId = fields.principalId
     this.instanceIds = fields.instanceIds
+    this.groupId = fields.groupId
+    this.readOnly = fields.readOnly
     this.credentialId = fields.credentialId
     this.expiresAt = fields.expiresAt
   }

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { PrincipalId, WorkspaceId } from '../base/ids.ts'
 import { verifyJwt } from '../crypto/jwt.ts'
 import type { SigningKeys } from '../keys/signing-keys.ts'
-import { credentialType, instanceIdOf, issuerOf } from './credential-claims.ts'
+import { credentialType, groupClaim, instanceIdOf, issuerOf, readOnlyClaim } from './credential-claims.ts'
 import { VerifiedPrincipal } from './verified-principal.ts'
 
 /** What a password turned out to be. */
@@ -49,8 +49,10 @@ export async function verifyDatabaseCredential(
   }
   const audience = Array.isArray(claims.aud) ? claims.aud : [claims.aud]
   const instanceIds = audience.map(instanceIdOf)
-  const { sub, jti, exp } = claims
-  if (!jti || !instanceIds.every((id) => id !== undefined)) {
+  const { sub, jti, exp, [groupClaim]: group, [readOnlyClaim]: readOnly } = claims
+  const isScopeKnown =
+    (group === undefined || typeof group === 'string') && (readOnly === undefined || readOnly === true)
+  if (!jti || !isScopeKnown || !instanceIds.every((id) => id !== undefined)) {
     return { kind: 'refused', reason: 'malformed-claims' }
   }
   const principalId = sub as PrincipalId
@@ -62,6 +64,8 @@ export async function verifyDatabaseCredential(
       workspaceId,
       principalId,
       instanceIds,
+      groupId: group as PrincipalId | undefined,
+      readOnly: readOnly === true,
       credentialId: jti,
       expiresAt,
     }),
