@@ -22,12 +22,15 @@ export interface Schema extends CatalogSchema, SqlSchema {
   principal_group: PrincipalGroupTable
   group_member: GroupMemberTable
   workspace_assignment: WorkspaceAssignmentTable
+  password_reset: PasswordResetTable
   instance: InstanceTable
   managed_instance: ManagedInstanceTable
   data_source: DataSourceTable
   data_source_secret: DataSourceSecretTable
   ssh_key: SshKeyTable
   postgres_role_binding: PostgresRoleBindingTable
+  instance_permission: InstancePermissionTable
+  instance_maker: InstanceMakerTable
   signing_key: SigningKeyTable
   certificate: CertificateTable
   oauth_artifact: OauthArtifactTable
@@ -56,6 +59,7 @@ export interface WorkspaceTable {
   name: string
   gateway_domain: string
   created_at: MadeByDatabase<Date>
+  is_first: Generated<boolean>
 }
 
 export interface WorkspaceHostTable {
@@ -69,6 +73,8 @@ export interface PrincipalTable {
   display_name: string
   active: Generated<boolean>
   created_at: MadeByDatabase<Date>
+  home_workspace_id: ColumnType<WorkspaceId | null, WorkspaceId | undefined, never>
+  external_id: string | null
 }
 
 export interface UserAccountTable {
@@ -110,6 +116,12 @@ export interface WorkspaceAssignmentTable {
   role: 'admin' | 'dba' | 'member'
 }
 
+export interface PasswordResetTable {
+  principal_id: Immutable<PrincipalId>
+  secret_hash: Buffer
+  expires_at: Date
+}
+
 export type InstanceStateColumn = 'STARTING' | 'AVAILABLE' | 'UPDATING' | 'STOPPED' | 'DELETING' | 'DELETED' | 'FAILED'
 
 export interface InstanceTable {
@@ -136,6 +148,15 @@ export interface InstanceTable {
   sync_interval_seconds: number | null
   sync_databases: string[] | null
   deleted_at: Date | null
+  compatible_settings: JsonWithDefault<CompatibleSettings>
+}
+
+/** Inputs of the compatible API that change nothing here and are answered as they were given. */
+export interface CompatibleSettings {
+  readonly capacity?: string
+  readonly retentionWindowInDays?: number
+  readonly usagePolicyId?: string
+  readonly customTags?: readonly { readonly key: string; readonly value: string }[]
 }
 
 export interface ManagedInstanceTable {
@@ -213,6 +234,19 @@ export interface PostgresRoleBindingTable {
   is_administrator: Generated<boolean>
   login_key_sealed: Buffer | null
   created_by: PrincipalId | null
+  created_at: MadeByDatabase<Date>
+}
+
+export interface InstancePermissionTable {
+  instance_id: Immutable<InstanceId>
+  principal_id: Immutable<PrincipalId>
+  level: 'use' | 'manage'
+  created_at: MadeByDatabase<Date>
+}
+
+export interface InstanceMakerTable {
+  workspace_id: Immutable<WorkspaceId>
+  principal_id: Immutable<PrincipalId>
   created_at: MadeByDatabase<Date>
 }
 
