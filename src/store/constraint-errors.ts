@@ -9,6 +9,11 @@ const MEANING: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   service_principal_client_id_is_unique: ['ALREADY_EXISTS', 'A service principal with this client id exists already.'],
   group_member_is_not_itself: ['INVALID_ARGUMENT', 'A group cannot be a member of itself.'],
   group_member_pkey: ['ALREADY_EXISTS', 'The principal is a member of the group already.'],
+  sso_provider_name_is_unique: ['ALREADY_EXISTS', 'The workspace has an SSO provider of this name already.'],
+  federation_policy_name_is_unique: [
+    'ALREADY_EXISTS',
+    'The service principal has a federation policy of this name already.',
+  ],
   instance_name_is_unique: ['ALREADY_EXISTS', 'An instance of this name exists already.'],
   instance_name_is_a_host_label: ['INVALID_ARGUMENT', 'The name of an instance must be a host label.'],
   data_source_name_is_unique: ['ALREADY_EXISTS', 'The instance has a data source of this name already.'],

@@ -5,13 +5,14 @@ import type { SshHop, TlsFiles } from '../dialer/data-source-route.ts'
 import type { PublicReferences, SecretField } from '../dialer/data-source-secrets.ts'
 import type { DataSourceId, InstanceId, PrincipalId, RoleBindingId, SessionId, WorkspaceId } from '../base/ids.ts'
 import type { CatalogSchema } from './schema-catalog.ts'
+import type { IdentityProviderSchema } from './schema-identity-providers.ts'
 import type { SqlSchema } from './schema-sql.ts'
 
 /**
  * The tables of the metadata store as Kysely sees them: one interface per table of migrations/, same names, same order.
  * bigint columns are strings (ids never pass through a number), timestamptz is a Date, bytea a Buffer.
  */
-export interface Schema extends CatalogSchema, SqlSchema {
+export interface Schema extends CatalogSchema, SqlSchema, IdentityProviderSchema {
   deployment: DeploymentTable
   workspace: WorkspaceTable
   workspace_host: WorkspaceHostTable
