@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../test/support/embedded-postgres.ts'
 import { type HttpFixture, startHttpFixture } from '../../test/support/http-app.ts'
-import { readSqlHistory, type SqlHistoryEntry } from './history.ts'
+import { readSqlHistory, type SqlHistoryEntry, sweepSqlHistory } from './history.ts'
 import { sealStatement } from './statement-seal.ts'
 
 const STATEMENTS = 60
@@ -71,5 +71,21 @@ describe('a history of statements as long as they may be', () => {
       requests += 1
     } while (before !== undefined)
     expect(requests).toBeGreaterThan(1)
+  })
+
+  it('keeps the newest of each principal, by number and by size, whatever somebody runs', async () => {
+    const kept = async () => {
+      const rows = await fixture.deps.store.db.selectFrom('sql_execution').select('statement_sealed').execute()
+      return rows.length
+    }
+    const retentionDays = 90
+    await sweepSqlHistory(fixture.deps, retentionDays)
+    expect(await kept()).toBe(STATEMENTS)
+    await sweepSqlHistory(fixture.deps, retentionDays, { entries: 40, bytes: 1e12 })
+    expect(await kept()).toBe(40)
+    await sweepSqlHistory(fixture.deps, retentionDays, { entries: 40, bytes: 10.5 * CHARACTERS })
+    expect(await kept()).toBe(10)
+    const { entries } = await readSqlHistory(fixture.deps, fixture.admin, {}, { limit: 1 })
+    expect(entries[0]?.statement).toMatch(/^select \d+ x/)
   })
 })

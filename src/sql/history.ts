@@ -8,6 +8,7 @@ import {
   deleteSqlExecutions,
   findSqlExecution,
   forgetOldSqlExecutions,
+  forgetSurplusSqlExecutions,
   listSqlExecutions,
   SQL_CANCEL_CHANNEL,
   type SqlExecutionRow,
@@ -130,9 +131,17 @@ export async function deleteSqlHistory(
   return deleted
 }
 
-/** Forgets statements that are older than the retention. */
-export async function sweepSqlHistory(deps: { readonly store: Store }, retentionDays: number): Promise<void> {
+/** What the history keeps of one principal in one workspace: its newest statements. */
+const HISTORY_SHARE = { entries: 10_000, bytes: 64 * 1024 * 1024 } as const
+
+/** Forgets statements that are older than the retention, and the oldest of whoever has more than a share. */
+export async function sweepSqlHistory(
+  deps: { readonly store: Store },
+  retentionDays: number,
+  share: { readonly entries: number; readonly bytes: number } = HISTORY_SHARE,
+): Promise<void> {
   while ((await forgetOldSqlExecutions(deps.store.db, retentionDays)) >= 5_000) continue
+  while ((await forgetSurplusSqlExecutions(deps.store.db, share)) >= 5_000) continue
 }
 
 function entryOf(masterKey: MasterKey, { statementSealed, ...row }: SqlExecutionRow): SqlHistoryEntry {

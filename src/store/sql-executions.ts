@@ -182,6 +182,25 @@ export async function forgetOldSqlExecutions(db: Kysely<Schema>, retentionDays: 
   return Number(numAffectedRows ?? 0n)
 }
 
+/**
+ * Forgets the oldest of each principal that is beyond its share, some at a time, so that nobody can fill the store.
+ * @returns how many
+ */
+export async function forgetSurplusSqlExecutions(
+  db: Kysely<Schema>,
+  share: { readonly entries: number; readonly bytes: number },
+): Promise<number> {
+  const { numAffectedRows } = await sql`delete from sql_execution where id in (
+    select id from (
+      select id, row_number() over newest_first as entries, sum(octet_length(statement_sealed)) over newest_first as bytes
+      from sql_execution
+      window newest_first as (partition by workspace_id, principal_id order by started_at desc, id desc)
+    ) as counted
+    where entries > ${share.entries} or bytes > ${share.bytes} limit 5000)
+    and ${shownState} <> 'RUNNING'`.execute(db)
+  return Number(numAffectedRows ?? 0n)
+}
+
 /** Whoever should have written the end is gone. */
 const shownState = sql<SqlState>`case when state = 'RUNNING' and running_until < now() then 'FAILED' else state end`
 
