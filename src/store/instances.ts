@@ -1,7 +1,7 @@
 import { sql, type ExpressionBuilder, type Kysely } from 'kysely'
 import type { InstanceId, PrincipalId, WorkspaceId } from '../base/ids.ts'
 import type { EngineName, ManageMode } from '../contract/engines.ts'
-import type { InstanceStateColumn, Schema } from './schema.ts'
+import type { CompatibleSettings, InstanceStateColumn, Schema } from './schema.ts'
 
 /** A database server that Postern guards. */
 export interface InstanceRow {
@@ -13,6 +13,12 @@ export interface InstanceRow {
   readonly state: InstanceStateColumn
   readonly stateReason: string | null
   readonly nativeLoginEnabled: boolean
+  /** May log in by password although they are superusers, may replicate or are the user of a data source. */
+  readonly nativeLoginRoles: readonly string[]
+  /** Access tokens of the workspace are taken as passwords, besides database credentials. */
+  readonly accessTokenLoginEnabled: boolean
+  /** Open sessions end when what allowed their login is gone. */
+  readonly endSessionsOnRevocation: boolean
   readonly defaultDatabase: string
   readonly serverVersion: string | null
   /** The cluster that was last seen there, from its control file. */
@@ -38,6 +44,7 @@ export interface InstanceRow {
   readonly syncDatabases: readonly string[] | null
   /** Since when it is DELETED. */
   readonly deletedAt: Date | null
+  readonly compatibleSettings: CompatibleSettings
 }
 
 /** What a person says of an instance, for lists and for its catalogue. */
@@ -50,7 +57,10 @@ export type NewInstance = Pick<
   InstanceRow,
   'id' | 'workspaceId' | 'name' | 'kind' | 'engine' | 'state' | 'defaultDatabase' | 'creatorId'
 > &
-  Partial<Pick<InstanceRow, 'serverVersion' | 'systemIdentifier' | 'nativeLoginEnabled'> & InstanceSettings>
+  Partial<
+    Pick<InstanceRow, 'serverVersion' | 'systemIdentifier' | 'nativeLoginEnabled' | 'compatibleSettings'> &
+      InstanceSettings
+  >
 
 export async function insertInstance(db: Kysely<Schema>, instance: NewInstance): Promise<void> {
   await db
@@ -66,6 +76,8 @@ export async function insertInstance(db: Kysely<Schema>, instance: NewInstance):
       default_database: instance.defaultDatabase,
       server_version: instance.serverVersion ?? null,
       system_identifier: instance.systemIdentifier ?? null,
+      native_login_enabled: instance.nativeLoginEnabled ?? false,
+      compatible_settings: JSON.stringify(instance.compatibleSettings ?? {}),
       creator_id: instance.creatorId,
       title: instance.title ?? '',
       environment: instance.environment ?? null,
@@ -192,10 +204,14 @@ export type InstanceChange = Partial<
     | 'state'
     | 'stateReason'
     | 'nativeLoginEnabled'
+    | 'nativeLoginRoles'
+    | 'accessTokenLoginEnabled'
+    | 'endSessionsOnRevocation'
     | 'defaultDatabase'
     | 'serverVersion'
     | 'systemIdentifier'
     | 'deletedAt'
+    | 'compatibleSettings'
     | keyof InstanceSettings
   >
 >
@@ -208,10 +224,14 @@ export async function changeInstance(db: Kysely<Schema>, id: InstanceId, change:
       state: change.state,
       state_reason: change.stateReason,
       native_login_enabled: change.nativeLoginEnabled,
+      native_login_roles: change.nativeLoginRoles && [...change.nativeLoginRoles],
+      access_token_login_enabled: change.accessTokenLoginEnabled,
+      end_sessions_on_revocation: change.endSessionsOnRevocation,
       default_database: change.defaultDatabase,
       server_version: change.serverVersion,
       system_identifier: change.systemIdentifier,
       deleted_at: change.deletedAt,
+      compatible_settings: change.compatibleSettings && JSON.stringify(change.compatibleSettings),
       title: change.title,
       environment: change.environment,
       labels: change.labels && JSON.stringify(change.labels),
@@ -263,6 +283,9 @@ function instanceFromRow(row: SelectedInstance): InstanceRow {
     state: row.state,
     stateReason: row.state_reason,
     nativeLoginEnabled: row.native_login_enabled,
+    nativeLoginRoles: row.native_login_roles,
+    accessTokenLoginEnabled: row.access_token_login_enabled,
+    endSessionsOnRevocation: row.end_sessions_on_revocation,
     defaultDatabase: row.default_database,
     serverVersion: row.server_version,
     systemIdentifier: row.system_identifier,
@@ -280,5 +303,6 @@ function instanceFromRow(row: SelectedInstance): InstanceRow {
     syncIntervalSeconds: row.sync_interval_seconds,
     syncDatabases: row.sync_databases,
     deletedAt: row.deleted_at,
+    compatibleSettings: row.compatible_settings,
   }
 }

@@ -134,6 +134,9 @@ export interface InstanceTable {
   state: InstanceStateColumn
   state_reason: string | null
   native_login_enabled: Generated<boolean>
+  native_login_roles: Generated<readonly string[]>
+  access_token_login_enabled: Generated<boolean>
+  end_sessions_on_revocation: Generated<boolean>
   default_database: string
   server_version: string | null
   system_identifier: string | null
@@ -154,10 +157,9 @@ export interface InstanceTable {
 
 /** Inputs of the compatible API that change nothing here and are answered as they were given. */
 export interface CompatibleSettings {
-  readonly capacity?: string
-  readonly retentionWindowInDays?: number
-  readonly usagePolicyId?: string
-  readonly customTags?: readonly { readonly key: string; readonly value: string }[]
+  readonly capacity?: string | undefined
+  readonly usagePolicyId?: string | undefined
+  readonly customTags?: readonly { readonly key: string; readonly value: string }[] | undefined
 }
 
 export interface ManagedInstanceTable {

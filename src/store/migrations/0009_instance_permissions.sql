@@ -21,4 +21,4 @@ comment on table instance_maker is 'Who may create managed instances without bei
 
 alter table instance
   add column compatible_settings jsonb not null default '{}';
-comment on column instance.compatible_settings is 'Inputs of the compatible API that change nothing here, kept to be answered as they were given: capacity, retention, usage policy, tags.';
+comment on column instance.compatible_settings is 'Inputs of the compatible API that change nothing here, kept to be answered as they were given: capacity, usage policy, tags.';
