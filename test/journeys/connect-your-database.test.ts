@@ -119,7 +119,7 @@ describeWith(['openssl', 'psql', 'pgbench', 'sshd', 'mariadbd'], 'connecting a d
     expect(report).toMatchObject({ addressesToAllow: ['203.0.113.7', '203.0.113.8'], seenAddress: '127.0.0.1' })
   })
 
-  test('[D1-026] [D1-027] [D1-030] [D1-031] [D1-032] read-only data sources are another role, or a replica with its own host and port, stored together', async () => {
+  test('[D1-024] [D1-026] [D1-027] [D1-030] [D1-031] [D1-032] read-only data sources are another role, or a replica with its own host and port, stored together', async () => {
     const role = { ...postgres({ username: 'reader' }), name: 'reader' }
     const replica = { ...role, name: 'replica', port: cluster.replicaPort }
     const superuser = await cluster.superuser()
