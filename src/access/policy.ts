@@ -16,6 +16,7 @@ interface PolicyRow {
   readonly source?: string
 }
 
+const MANAGED_BY_MANAGERS = 'for a managed one CAN_MANAGE on the instance is enough'
 const CONFIGURE = 'Only Workspace Admin or Workspace DBA role can configure database instance.'
 
 /**
@@ -26,12 +27,35 @@ export const POLICY = {
   'instance.create': {
     does: 'register an external instance, or have a managed one made',
     roles: adminsAndDbas,
+    also: 'for a managed one CAN_CREATE is enough',
     source: CONFIGURE,
   },
-  'instance.update': { does: 'change the settings of an instance', roles: adminsAndDbas, source: CONFIGURE },
-  'instance.delete': { does: 'delete an instance', roles: adminsAndDbas, source: CONFIGURE },
-  'instance.start': { does: 'start a managed instance', roles: adminsAndDbas },
-  'instance.stop': { does: 'stop a managed instance', roles: adminsAndDbas },
+  'instance.update': {
+    does: 'change the settings of an instance',
+    roles: adminsAndDbas,
+    also: MANAGED_BY_MANAGERS,
+    source: CONFIGURE,
+  },
+  'instance.delete': {
+    does: 'delete an instance',
+    roles: adminsAndDbas,
+    also: MANAGED_BY_MANAGERS,
+    source: CONFIGURE,
+  },
+  'instance.start': { does: 'start a managed instance', roles: adminsAndDbas, also: MANAGED_BY_MANAGERS },
+  'instance.stop': { does: 'stop a managed instance', roles: adminsAndDbas, also: MANAGED_BY_MANAGERS },
+  'instancePermission.read': {
+    does: 'see who has which permission on an instance',
+    roles: adminsAndDbas,
+    also: 'CAN_MANAGE on the instance is enough',
+  },
+  'instancePermission.update': {
+    does: 'grant and revoke permissions on an instance',
+    roles: adminsAndDbas,
+    also: 'CAN_MANAGE on the instance is enough',
+  },
+  'instanceMaker.read': { does: 'see who has CAN_CREATE', roles: adminsAndDbas },
+  'instanceMaker.update': { does: 'let others create managed instances (CAN_CREATE)', roles: admins },
   'instance.read': { does: 'see the instances: name, state, engine, labels', roles: everybody },
   'instance.test': { does: 'test a connection before it is saved', roles: adminsAndDbas },
   'instance.undelete': { does: 'bring a deleted instance back', roles: adminsAndDbas },
@@ -45,9 +69,22 @@ export const POLICY = {
   'sshKey.delete': { does: 'delete a key pair for SSH', roles: adminsAndDbas },
   'engine.read': { does: 'see which engines there are and what they take', roles: everybody },
   'setupGuide.read': { does: 'read how to prepare a secret manager or a cloud', roles: adminsAndDbas },
-  'postgresRole.bind': { does: 'give a principal a Postgres role on an instance', roles: adminsAndDbas },
-  'postgresRole.repair': { does: 'repair a Postgres role that was changed at the instance', roles: adminsAndDbas },
-  'postgresRole.unbind': { does: 'take a Postgres role away', roles: adminsAndDbas },
+  'postgresRole.bind': {
+    does: 'give a principal a Postgres role on an instance',
+    roles: everybody,
+    also: 'CAN_MANAGE on the instance; CAN_USE for a role without attributes for oneself, under one’s own name',
+  },
+  'postgresRole.update': {
+    does: 'change the attributes of a Postgres role, or make it an administrators’ one',
+    roles: everybody,
+    also: 'CAN_MANAGE on the instance',
+  },
+  'postgresRole.repair': {
+    does: 'repair a Postgres role that was changed at the instance',
+    roles: everybody,
+    also: 'CAN_MANAGE on the instance',
+  },
+  'postgresRole.unbind': { does: 'take a Postgres role away', roles: everybody, also: 'CAN_MANAGE on the instance' },
   'postgresRole.read': { does: 'see who has which Postgres role', roles: everybody },
   'user.create': { does: 'create a user', roles: admins },
   'user.read': { does: 'see the users', roles: adminsAndDbas },

@@ -6,10 +6,15 @@ const MAX_BYTES = 63
 
 /**
  * Checks the name of a Postgres role that is to be bound.
+ *
+ * Names are exact: Postgres tells capitals from small letters, and does not see that two ways of writing an accent mean the same.
  * @throws PosternError INVALID_ARGUMENT; a name over 63 bytes is refused, since Postgres would cut it into another role's name
  */
 export function checkPostgresRoleName(name: string): void {
   if (name === '' || name.includes('\0') || !name.isWellFormed()) throw invalid('must be text without a zero byte')
+  if (name !== name.normalize('NFC')) {
+    throw invalid('is not in Unicode normal form C: it would look like another name and be a different one')
+  }
   const bytes = Buffer.byteLength(name)
   if (bytes > MAX_BYTES) {
     throw invalid(

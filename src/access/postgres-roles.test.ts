@@ -15,12 +15,16 @@ import { loadEngine } from '../engines/registry.ts'
 import { createInstance } from '../instances/create-instance.ts'
 import { findAdminDataSource } from '../store/data-sources.ts'
 import { findInstance } from '../store/instances.ts'
+import { putInstancePermission } from '../store/instance-permissions.ts'
+import { assignWorkspaceRole } from '../store/principals.ts'
+import { newNumericId, type PrincipalId } from '../base/ids.ts'
 import { findPostgresRoleBinding } from '../store/postgres-role-bindings.ts'
 import { bindPostgresRole } from './bind-postgres-role.ts'
 import { routeOf } from './data-source-secrets.ts'
 import { listPostgresRoles } from './list-postgres-roles.ts'
 import { loginKeyContext } from './login-key-context.ts'
 import { repairPostgresRole } from './repair-postgres-role.ts'
+import { updatePostgresRole } from './update-postgres-role.ts'
 import { unbindPostgresRole } from './unbind-postgres-role.ts'
 
 let upstream: UpstreamPostgres
@@ -222,6 +226,131 @@ describe('binding', () => {
     await bind({ administrator: true })
     expect((await upstreamRole('databricks_superuser')).member_of).not.toContain('pg_read_all_data')
     expect((await upstreamRole('databricks_superuser')).oid).toBe(role.oid)
+  })
+})
+
+describe('who may bind', () => {
+  async function memberWith(level: 'use' | 'manage' | undefined) {
+    const { deps, admin } = fixture
+    const { id, clientId } = await fixture.addPrincipal()
+    const instance = await findInstance(deps.store.db, admin.workspaceId, 'orders')
+    if (level !== undefined) await putInstancePermission(deps.store.db, instance!.id, id, level)
+    const actor = { ...admin, principalId: id, name: clientId, workspaceRole: 'member' } as const
+    return { actor, clientId }
+  }
+  const plain = { attributes: none, administrator: false }
+  const denied = { code: 'PERMISSION_DENIED' }
+
+  it('lets CAN_USE add a role for oneself, under one’s own name and without any attribute', async () => {
+    const { actor, clientId } = await memberWith('use')
+    const input = { principal: { clientId }, ...plain }
+    for (const stepUp of [
+      { administrator: true },
+      { attributes: { ...none, createRole: true } },
+      { attributes: { ...none, bypassRls: true } },
+      { roleName: 'boss@example.test' },
+    ]) {
+      await expect(bindPostgresRole(fixture.deps, actor, 'orders', { ...input, ...stepUp })).rejects.toMatchObject(
+        denied,
+      )
+    }
+    expect((await bindPostgresRole(fixture.deps, actor, 'orders', input)).roleName).toBe(clientId)
+    const update = updatePostgresRole(fixture.deps, actor, 'orders', clientId, { administrator: true })
+    await expect(update).rejects.toMatchObject(denied)
+    await expect(repairPostgresRole(fixture.deps, actor, 'orders', clientId)).rejects.toMatchObject(denied)
+    await expect(unbindPostgresRole(fixture.deps, actor, 'orders', clientId, unbinding)).rejects.toMatchObject(denied)
+  })
+
+  it('lets CAN_MANAGE add, change, repair and drop roles of others, and nobody without a permission do any of it', async () => {
+    const { clientId } = await fixture.addPrincipal()
+    const input = { principal: { clientId }, ...plain }
+    for (const level of [undefined, 'use'] as const) {
+      const { actor } = await memberWith(level)
+      await expect(bindPostgresRole(fixture.deps, actor, 'orders', input)).rejects.toMatchObject(denied)
+    }
+    const { actor } = await memberWith('manage')
+    await bindPostgresRole(fixture.deps, actor, 'orders', input)
+    await updatePostgresRole(fixture.deps, actor, 'orders', clientId, { attributes: { createDb: true } })
+    await repairPostgresRole(fixture.deps, actor, 'orders', clientId)
+    expect(await unbindPostgresRole(fixture.deps, actor, 'orders', clientId, unbinding)).toBe('dropped')
+  })
+})
+
+describe('names', () => {
+  it('tell capitals from small letters, and refuse one that only looks like another', async () => {
+    const small = await bind({ roleName: 'müller' })
+    const capital = await bind({ roleName: 'MÜLLER' })
+    expect(small.roleOid).not.toBe(capital.roleOid)
+    await expect(bind({ roleName: 'müller'.normalize('NFD') })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    await expect(bind({ roleName: `${'m'.repeat(62)}ü` })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+  })
+})
+
+describe('a group', () => {
+  it('and its members get no membership and no grant on the database, whoever joins or leaves', async () => {
+    const { deps, admin } = fixture
+    const group = newNumericId<PrincipalId>()
+    const member = await fixture.addPrincipal()
+    const { db } = deps.store
+    await db.insertInto('principal').values({ id: group, kind: 'group', display_name: 'Data Team' }).execute()
+    await db.insertInto('principal_group').values({ principal_id: group }).execute()
+    await assignWorkspaceRole(db, { workspaceId: admin.workspaceId, principalId: group, role: 'member' })
+    await bindPostgresRole(deps, admin, 'orders', {
+      principal: { clientId: member.clientId },
+      attributes: none,
+      administrator: false,
+    })
+    const privileges = () =>
+      superuser.query(`
+        select (select jsonb_agg(m order by m.oid) from pg_auth_members m where m.member <> 'postern'::regrole) as memberships,
+          (select count(*) from pg_shdepend where deptype = 'a') as grants`)
+    const before = await privileges()
+    const role = await bindPostgresRole(deps, admin, 'orders', {
+      principal: { group: 'Data Team' },
+      attributes: none,
+      administrator: false,
+    })
+    expect(role).toMatchObject({ roleName: 'Data Team', principalKind: 'group', principalId: group })
+    await db.insertInto('group_member').values({ group_id: group, member_id: member.id }).execute()
+    expect((await privileges()).rows).toEqual(before.rows)
+    await db.deleteFrom('group_member').where('group_id', '=', group).execute()
+    expect((await privileges()).rows).toEqual(before.rows)
+  })
+})
+
+describe('changing', () => {
+  it('sets what it names, leaves the rest, and says so in the audit', async () => {
+    const { roleName } = await bind({ attributes: { createDb: true, createRole: false, bypassRls: true } })
+    const change = { attributes: { createDb: false, createRole: true }, administrator: true }
+    const changed = await updatePostgresRole(fixture.deps, fixture.admin, 'orders', roleName, change)
+    expect(changed).toMatchObject({
+      attributes: { createDb: false, createRole: true, bypassRls: true },
+      isAdministrator: true,
+    })
+    expect(await upstreamRole(roleName)).toMatchObject({
+      rolcreatedb: false,
+      rolcreaterole: true,
+      rolbypassrls: true,
+      rolreplication: false,
+      member_of: ['databricks_superuser'],
+    })
+    await updatePostgresRole(fixture.deps, fixture.admin, 'orders', roleName, { administrator: false })
+    expect(await upstreamRole(roleName)).toMatchObject({ rolcreaterole: true, member_of: [] })
+    expect((await fixture.auditTrail()).slice(-2)).toEqual([
+      'postgresRole.update allowed',
+      'postgresRole.update allowed',
+    ])
+    const { findings } = await repairPostgresRole(fixture.deps, fixture.admin, 'orders', roleName)
+    expect(findings).toEqual([])
+  })
+
+  it('never changes a role that was dropped and made again under the same name', async () => {
+    const { roleName } = await bind()
+    await superuser.query(`drop role "${roleName}"; create role "${roleName}" login`)
+    await expect(
+      updatePostgresRole(fixture.deps, fixture.admin, 'orders', roleName, { administrator: true }),
+    ).rejects.toMatchObject({ code: 'ROLE_DRIFTED' })
+    expect(await upstreamRole(roleName)).toMatchObject({ member_of: [] })
   })
 })
 

@@ -11,9 +11,11 @@ import { updatePostgresRoleBinding, type PostgresRoleBindingRow } from '../store
 import { adminLoginTimeoutMs, withAdminSession, type AdminSession, type UpstreamDependencies } from './admin-session.ts'
 import { ADMINISTRATORS, BOUND_ROLES, loginFor, makeRole } from './create-bound-role.ts'
 import { requireAvailableInstance } from './find-instance.ts'
+import { requireInstancePermission } from './instance-permissions.ts'
 import { requirePostgresRole } from './list-postgres-roles.ts'
 import { loginKeyContext } from './login-key-context.ts'
 import { authorize } from './policy.ts'
+import { requireSameRole } from './require-same-role.ts'
 
 /** What `repair` found changed on the instance. */
 export type RepairFinding = 'role_missing' | 'login_key_changed' | 'attributes_changed' | 'membership_missing'
@@ -37,6 +39,7 @@ export async function repairPostgresRole(
 ): Promise<{ role: PostgresRoleBindingRow; findings: RepairFinding[]; repaired: boolean }> {
   authorize(actor, 'postgresRole.repair')
   const instance = await requireAvailableInstance(deps, actor.workspaceId, instanceName)
+  await requireInstancePermission(deps, actor, instance, 'manage')
   const binding = await requirePostgresRole(deps, instance, roleName)
   const findings = await withAdminSession(deps, instance, async (admin) => {
     try {
@@ -54,34 +57,6 @@ export async function repairPostgresRole(
   })
   const role = await requirePostgresRole(deps, instance, roleName)
   return { role, findings, repaired: findings.length > 0 }
-}
-
-function requireSameRole(
-  instance: InstanceRow,
-  binding: PostgresRoleBindingRow,
-  admin: AdminSession,
-  found: UpstreamRole | undefined,
-): void {
-  if (admin.systemIdentifier !== binding.systemIdentifier) {
-    throw new PosternError(
-      'ROLE_DRIFTED',
-      `'${instance.name}' is another database cluster than the one in which '${binding.roleName}' was bound`,
-      {
-        hint: 'Unbind the Postgres role and bind it anew.',
-        detail: { boundCluster: binding.systemIdentifier, foundCluster: admin.systemIdentifier },
-      },
-    )
-  }
-  if (found !== undefined && found.oid !== binding.roleOid) {
-    throw new PosternError(
-      'ROLE_DRIFTED',
-      `the Postgres role '${binding.roleName}' on '${instance.name}' is not the one that was bound: it was dropped and made again, or renamed`,
-      {
-        hint: 'Find out who did it. Then unbind, drop or rename that Postgres role on the database, and bind anew.',
-        detail: { boundOid: binding.roleOid, foundOid: found.oid },
-      },
-    )
-  }
 }
 
 async function compare(
@@ -133,9 +108,11 @@ async function loginKeyWorks(
   const loginKey = openLoginKey(deps, binding, binding.loginKeySealed, route)
   const { roleLogin } = await loadEngine(instance.engine)
   if (loginKey === undefined || roleLogin === undefined) return false
+  // The password, or the token that stands for it, is that of another user.
+  const { password: _, ...secrets } = admin.secrets
   return roleLogin.acceptsLoginKey(route, loginKey, {
     dialer: deps.dialer,
-    secrets: admin.secrets,
+    secrets,
     timeoutMs: adminLoginTimeoutMs,
   })
 }

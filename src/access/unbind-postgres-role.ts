@@ -6,6 +6,7 @@ import type { InstanceRow } from '../store/instances.ts'
 import { deletePostgresRoleBinding, type PostgresRoleBindingRow } from '../store/postgres-role-bindings.ts'
 import { withAdminSession, type AdminSession, type UpstreamDependencies } from './admin-session.ts'
 import { requireInstance } from './find-instance.ts'
+import { requireInstancePermission } from './instance-permissions.ts'
 import { requirePostgresRole } from './list-postgres-roles.ts'
 import { authorize } from './policy.ts'
 
@@ -39,6 +40,7 @@ export async function unbindPostgresRole(
 ): Promise<UpstreamOutcome> {
   authorize(actor, 'postgresRole.unbind')
   const instance = await requireInstance(deps, actor.workspaceId, instanceName)
+  await requireInstancePermission(deps, actor, instance, 'manage')
   const binding = await requirePostgresRole(deps, instance, roleName)
   if (options.keepUpstreamRole && instance.kind === 'managed') await requireNoAnswer(deps, instance)
   const entry = {

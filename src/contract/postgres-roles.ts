@@ -34,6 +34,18 @@ export const BindPostgresRoleInput = z.strictObject({
 })
 export type BindPostgresRoleInput = z.infer<typeof BindPostgresRoleInput>
 
+/** What is absent stays as it is. */
+export const UpdatePostgresRoleInput = z.strictObject({
+  attributes: z
+    .strictObject({
+      createDb: z.boolean().optional(),
+      createRole: z.boolean().optional(),
+      bypassRls: z.boolean().optional(),
+    })
+    .optional(),
+  administrator: z.boolean().optional().describe('Membership in the administrators’ role databricks_superuser.'),
+})
+
 export const PostgresRole = z.object({
   roleName: z.string(),
   instance: z.string(),

@@ -167,6 +167,8 @@ export interface PostgresRoles {
   setPasswordVerifier(roleName: string, passwordVerifier: string): Promise<void>
   /** Makes `roleName` a member of `group`; `marker` memberships carry no privileges and only say what the role is. */
   grantMembership(group: string, roleName: string, kind: 'privileges' | 'marker'): Promise<void>
+  /** Takes the membership that this session's user granted. One that somebody else granted stays. */
+  revokeMembership(group: string, roleName: string): Promise<void>
   /**
    * Makes the administrators' role if there is none. One that exists is used as it is and never given privileges: whoever
    * made it could pass them on to himself.

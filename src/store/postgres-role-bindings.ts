@@ -68,13 +68,15 @@ export async function listPostgresRoleBindings(
 }
 
 /**
- * Notes what the role is now: another oid after it was made again, another login key after it was reset.
+ * Notes what the role is now: another oid after it was made again, another login key after it was reset, other attributes.
  * @returns whether the binding still existed with the oid that the caller had read
  */
 export async function updatePostgresRoleBinding(
   db: Kysely<Schema>,
   binding: Pick<PostgresRoleBindingRow, 'id' | 'roleOid'>,
-  change: Partial<Pick<PostgresRoleBindingRow, 'roleOid' | 'systemIdentifier' | 'loginKeySealed'>>,
+  change: Partial<
+    Pick<PostgresRoleBindingRow, 'roleOid' | 'systemIdentifier' | 'loginKeySealed' | 'attributes' | 'isAdministrator'>
+  >,
 ): Promise<boolean> {
   const result = await db
     .updateTable('postgres_role_binding')
@@ -82,6 +84,10 @@ export async function updatePostgresRoleBinding(
       role_oid: change.roleOid,
       system_identifier: change.systemIdentifier,
       login_key_sealed: change.loginKeySealed,
+      can_create_db: change.attributes?.createDb,
+      can_create_role: change.attributes?.createRole,
+      bypass_rls: change.attributes?.bypassRls,
+      is_administrator: change.isAdministrator,
     })
     .where('id', '=', binding.id)
     .where('role_oid', '=', binding.roleOid)

@@ -61,6 +61,11 @@ export function postgresRoles(client: pg.Client, inDatabase: InDatabase): Postgr
       )
     },
 
+    async revokeMembership(group, roleName) {
+      const statement = `REVOKE ${quoteName(group)} FROM ${quoteName(roleName)}`
+      await run(statement, statement)
+    },
+
     async ensureAdministratorsRole() {
       if ((await findRole(client, ADMINISTRATORS)) !== undefined) return
       const user = await self()

@@ -3,6 +3,7 @@ import { bindPostgresRole } from '../../access/bind-postgres-role.ts'
 import { getPostgresRole, listPostgresRoles } from '../../access/list-postgres-roles.ts'
 import { repairPostgresRole } from '../../access/repair-postgres-role.ts'
 import { unbindPostgresRole } from '../../access/unbind-postgres-role.ts'
+import { updatePostgresRole } from '../../access/update-postgres-role.ts'
 import { PageQuery } from '../../contract/paging.ts'
 import {
   BindPostgresRoleInput,
@@ -11,6 +12,7 @@ import {
   PostgresRoleRepair,
   UnbindPostgresRoleAnswer,
   UnbindPostgresRoleQuery,
+  UpdatePostgresRoleInput,
 } from '../../contract/postgres-roles.ts'
 import { cutPage, decodePageToken } from '../page-token.ts'
 import { presentPostgresRole } from '../present/postgres-role.ts'
@@ -64,6 +66,23 @@ export const postgresRoleRoutes: AddRoutes = (app, deps) => {
     async (request) => {
       const { name, roleName } = request.params
       return presentPostgresRole(await getPostgresRole(deps, actorOf(request), name, roleName), name)
+    },
+  )
+
+  app.patch(
+    rolePath,
+    {
+      schema: {
+        summary: 'Change the attributes of a bound Postgres role',
+        params: roleParams,
+        body: UpdatePostgresRoleInput,
+        response: answers(PostgresRole),
+      },
+    },
+    async (request) => {
+      const { name, roleName } = request.params
+      const role = await updatePostgresRole(deps, actorOf(request), name, roleName, request.body)
+      return presentPostgresRole(role, name)
     },
   )
 
