@@ -9,7 +9,11 @@ export const CreateServicePrincipalInput = z.strictObject({
   workspaceRole: WorkspaceRole.default('member'),
 })
 export const UpdateServicePrincipalInput = z.strictObject({
-  active: z.boolean().describe('False takes its access at once: no new access token, none honoured, no login.'),
+  displayName: z.string().min(1, 'must not be empty').max(255).optional(),
+  active: z
+    .boolean()
+    .optional()
+    .describe('False takes its access at once: no new access token, none honoured, no login.'),
 })
 export const ServicePrincipal = z.object({
   id: z.string(),

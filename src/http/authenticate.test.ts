@@ -12,7 +12,8 @@ import {
 import { credentialType, issuerOf } from '../access/credential-claims.ts'
 import type { Clock } from '../base/clock.ts'
 import { type JwtClaims, signJwt, SigningKeyPair } from '../crypto/jwt.ts'
-import { deleteServicePrincipal, setServicePrincipalActive } from '../identity/change-service-principal.ts'
+import { updateServicePrincipal } from '../identity/change-service-principal.ts'
+import { deleteServicePrincipal } from '../identity/delete-principal.ts'
 
 let postgres: EmbeddedPostgres
 let fixture: HttpFixture
@@ -137,11 +138,11 @@ it('refuses a deactivated principal at its next request, and a deleted one', asy
   const leaver = await addServicePrincipal(fixture, 'dba')
   const token = await accessTokenOf(fixture.app, leaver)
   expect((await me(`Bearer ${token}`)).json()).toMatchObject({ workspaceRole: 'dba' })
-  await setServicePrincipalActive(fixture.deps, fixture.admin, leaver.clientId, false)
+  await updateServicePrincipal(fixture.deps, fixture.admin, leaver.clientId, { active: false })
   const answer = await me(`Bearer ${token}`)
   expect(answer.statusCode).toBe(403)
   expect(answer.json()).toMatchObject({ code: 'PRINCIPAL_INACTIVE' })
-  await setServicePrincipalActive(fixture.deps, fixture.admin, leaver.clientId, true)
+  await updateServicePrincipal(fixture.deps, fixture.admin, leaver.clientId, { active: true })
   expect((await me(`Bearer ${token}`)).statusCode).toBe(200)
   await deleteServicePrincipal(fixture.deps, fixture.admin, leaver.clientId)
   await expectRefused(token)

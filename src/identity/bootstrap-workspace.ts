@@ -58,7 +58,13 @@ export async function bootstrapWorkspace(
       const adminPassword = knownUser === undefined ? generatePassword() : null
       if (adminPassword !== null) {
         const passwordHash = await hashPassword(adminPassword)
-        await insertUser(db, { id: principalId, displayName: 'Administrator', email: first.adminEmail, passwordHash })
+        await insertUser(db, {
+          id: principalId,
+          displayName: 'Administrator',
+          email: first.adminEmail,
+          passwordHash,
+          homeWorkspaceId: workspaceId,
+        })
       }
       await assignWorkspaceRole(db, { workspaceId, principalId, role: 'admin' })
       await recordAudit(db, {

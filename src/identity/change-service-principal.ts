@@ -1,64 +1,52 @@
 import { recordAudit } from '../audit/record-audit.ts'
-import { PosternError } from '../base/errors.ts'
-import { deletePrincipal, listBoundInstanceNames, setPrincipalActive } from '../store/principals.ts'
+import { updatePrincipal } from '../store/principals.ts'
 import type { Store } from '../store/store.ts'
 import type { Actor } from './actor.ts'
 import { actorAudit } from './actor-audit.ts'
+import { changeMemberships } from './change-memberships.ts'
 import { findServicePrincipal, type ServicePrincipal } from './find-service-principal.ts'
+import { givenFields } from './given-fields.ts'
+import { findEntry, requireOwn } from './principal-directory.ts'
+import { checkedDisplayName } from './principal-names.ts'
+import { withdrawAccess } from './withdraw-access.ts'
 
 /**
- * Activates or deactivates a service principal. A deactivated one gets no token, and is refused at its next request and its
- * next login with those it has; its secrets and Postgres roles stay for the day it is activated again.
- * @throws PosternError NOT_FOUND
+ * Changes a service principal. A deactivated one gets no token, and is refused at its next request and its next login with those it
+ * has; its secrets and Postgres roles stay for the day it is activated again.
+ * @throws PosternError NOT_FOUND | PERMISSION_DENIED for one of another workspace | INVALID_ARGUMENT | LAST_ADMIN
  */
-export async function setServicePrincipalActive(
+export async function updateServicePrincipal(
   deps: { readonly store: Store },
   actor: Actor,
   clientId: string,
-  active: boolean,
+  change: {
+    readonly displayName?: string | undefined
+    readonly active?: boolean | undefined
+    readonly externalId?: string | null | undefined
+  },
 ): Promise<ServicePrincipal> {
-  const { id } = await findServicePrincipal(deps, actor.workspaceId, clientId)
-  await deps.store.db.transaction().execute(async (db) => {
-    await setPrincipalActive(db, id, active)
+  const entry = await findEntry(deps, actor.workspaceId, 'service_principal', clientId)
+  requireOwn(actor, entry)
+  const { active, externalId } = change
+  const displayName = change.displayName === undefined ? undefined : checkedDisplayName(change.displayName)
+  const changed = { displayName, active, externalId }
+  await changeMemberships(deps, async (db) => {
+    await updatePrincipal(db, entry.id, changed)
+    if (active === false) await withdrawAccess(db, entry.id)
     await recordAudit(db, {
       ...actorAudit(actor),
-      action: active ? 'servicePrincipal.activate' : 'servicePrincipal.deactivate',
+      action:
+        active === undefined
+          ? 'servicePrincipal.update'
+          : active
+            ? 'servicePrincipal.activate'
+            : 'servicePrincipal.deactivate',
       outcome: 'allowed',
       targetType: 'principal',
-      targetId: id,
+      targetId: entry.id,
       targetName: clientId,
+      detail: givenFields(changed),
     })
   })
   return findServicePrincipal(deps, actor.workspaceId, clientId)
-}
-
-/**
- * Deletes a service principal and its secrets for good.
- * @throws PosternError NOT_FOUND | IN_USE while it has a Postgres role: deleting would leave the role behind, unguarded by any
- *   principal
- */
-export async function deleteServicePrincipal(
-  deps: { readonly store: Store },
-  actor: Actor,
-  clientId: string,
-): Promise<void> {
-  const { id, displayName } = await findServicePrincipal(deps, actor.workspaceId, clientId)
-  await deps.store.db.transaction().execute(async (db) => {
-    const bound = await listBoundInstanceNames(db, id)
-    if (bound.length > 0) {
-      throw new PosternError('IN_USE', `Service principal '${clientId}' has a Postgres role on ${bound.join(', ')}`, {
-        hint: 'Unbind its Postgres roles first, or deactivate the service principal: that takes its access at once.',
-      })
-    }
-    await deletePrincipal(db, id)
-    await recordAudit(db, {
-      ...actorAudit(actor),
-      action: 'servicePrincipal.delete',
-      outcome: 'allowed',
-      targetType: 'principal',
-      targetId: id,
-      targetName: clientId,
-      detail: { displayName },
-    })
-  })
 }

@@ -11,12 +11,22 @@ import { findServicePrincipal, type ServicePrincipal } from './find-service-prin
 export async function createServicePrincipal(
   deps: { readonly store: Store },
   actor: Actor,
-  input: { readonly displayName: string; readonly workspaceRole: WorkspaceRole },
+  input: {
+    readonly displayName: string
+    readonly workspaceRole: WorkspaceRole
+    readonly externalId?: string | undefined
+  },
 ): Promise<ServicePrincipal> {
   const id = newNumericId<PrincipalId>()
   const clientId = randomUUID()
   await deps.store.db.transaction().execute(async (db) => {
-    await insertServicePrincipal(db, { id, clientId, displayName: input.displayName })
+    await insertServicePrincipal(db, {
+      id,
+      clientId,
+      displayName: input.displayName,
+      homeWorkspaceId: actor.workspaceId,
+      externalId: input.externalId ?? null,
+    })
     await assignWorkspaceRole(db, { workspaceId: actor.workspaceId, principalId: id, role: input.workspaceRole })
     await recordAudit(db, {
       ...actorAudit(actor),

@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto'
 import { recordAudit } from '../audit/record-audit.ts'
 import type { Clock } from '../base/clock.ts'
 import { PosternError } from '../base/errors.ts'
+import type { PrincipalId } from '../base/ids.ts'
 import type { Secret } from '../base/secret.ts'
 import * as rows from '../store/service-principal-secrets.ts'
 import type { Store } from '../store/store.ts'
 import type { Actor } from './actor.ts'
 import { actorAudit } from './actor-audit.ts'
 import { clientSecretHint, generateClientSecret, hashClientSecret } from './client-secret.ts'
+import { findEntry, requireOwn } from './principal-directory.ts'
 import { findServicePrincipal } from './find-service-principal.ts'
 
 const maxSecrets = 5
@@ -19,7 +21,7 @@ export type ServicePrincipalSecret = rows.ServicePrincipalSecretRow
  * Creates a secret. Its value is in the answer and nowhere else; only its hash is stored. Expired secrets make room.
  *
  * @param input.lifetimeSeconds absent: the secret never expires
- * @throws PosternError NOT_FOUND | TOO_MANY_SECRETS with five that have not expired
+ * @throws PosternError NOT_FOUND | PERMISSION_DENIED for one of another workspace, which it would let act as it | TOO_MANY_SECRETS with five that have not expired
  */
 export async function createServicePrincipalSecret(
   deps: { readonly store: Store; readonly clock: Clock },
@@ -27,7 +29,7 @@ export async function createServicePrincipalSecret(
   clientId: string,
   input: { readonly lifetimeSeconds?: number | undefined },
 ): Promise<ServicePrincipalSecret & { readonly secret: Secret }> {
-  const { id: principalId } = await findServicePrincipal(deps, actor.workspaceId, clientId)
+  const principalId = await requireOwnServicePrincipal(deps, actor, clientId)
   const secret = generateClientSecret()
   const now = deps.clock.now()
   const { lifetimeSeconds } = input
@@ -83,7 +85,7 @@ export async function deleteServicePrincipalSecret(
   clientId: string,
   secretId: string,
 ): Promise<void> {
-  const { id: principalId } = await findServicePrincipal(deps, actor.workspaceId, clientId)
+  const principalId = await requireOwnServicePrincipal(deps, actor, clientId)
   await deps.store.db.transaction().execute(async (db) => {
     const existed = await rows.deleteSecret(db, principalId, secretId)
     if (!existed) throw new PosternError('NOT_FOUND', `Service principal '${clientId}' has no secret '${secretId}'`)
@@ -96,4 +98,14 @@ export async function deleteServicePrincipalSecret(
       detail: { clientId },
     })
   })
+}
+
+async function requireOwnServicePrincipal(
+  deps: { readonly store: Store },
+  actor: Actor,
+  clientId: string,
+): Promise<PrincipalId> {
+  const entry = await findEntry(deps, actor.workspaceId, 'service_principal', clientId)
+  requireOwn(actor, entry)
+  return entry.id
 }

@@ -11,7 +11,7 @@ import {
   startHttpFixture,
 } from '../../test/support/http-app.ts'
 import type { Clock } from '../base/clock.ts'
-import { setServicePrincipalActive } from '../identity/change-service-principal.ts'
+import { updateServicePrincipal } from '../identity/change-service-principal.ts'
 import { createServicePrincipalSecret, deleteServicePrincipalSecret } from '../identity/service-principal-secrets.ts'
 import { rotateSigningKeys } from '../keys/rotate-signing-keys.ts'
 
@@ -99,7 +99,7 @@ it('refuses scopes that do not include the one it has, rather than giving more t
 it('answers a wrong secret, an unknown client and a deactivated one alike: 401, JSON, the sentence that clients know', async () => {
   const good = await addServicePrincipal(fixture)
   const inactive = await addServicePrincipal(fixture)
-  await setServicePrincipalActive(fixture.deps, fixture.admin, inactive.clientId, false)
+  await updateServicePrincipal(fixture.deps, fixture.admin, inactive.clientId, { active: false })
   const clients = [
     { ...good, secret: `${good.secret}x` },
     { ...good, clientId: '00000000-0000-4000-8000-000000000000' },

@@ -7,6 +7,7 @@ const MEANING: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   workspace_host_pkey: ['ALREADY_EXISTS', 'Another workspace has this host name.'],
   user_account_email_is_unique: ['ALREADY_EXISTS', 'A user with this e-mail address exists already.'],
   service_principal_client_id_is_unique: ['ALREADY_EXISTS', 'A service principal with this client id exists already.'],
+  principal_group_name_is_unique: ['ALREADY_EXISTS', 'A group of this name exists already.'],
   group_member_is_not_itself: ['INVALID_ARGUMENT', 'A group cannot be a member of itself.'],
   group_member_pkey: ['ALREADY_EXISTS', 'The principal is a member of the group already.'],
   sso_provider_name_is_unique: ['ALREADY_EXISTS', 'The workspace has an SSO provider of this name already.'],

@@ -36,10 +36,13 @@ export async function insertUser(
     readonly id: PrincipalId
     readonly displayName: string
     readonly email: string
-    readonly passwordHash: string
+    /** Null: he signs in elsewhere, or sets a password with a reset secret. */
+    readonly passwordHash: string | null
+    readonly homeWorkspaceId?: WorkspaceId
+    readonly externalId?: string | null
   },
 ): Promise<void> {
-  await db.insertInto('principal').values({ id: user.id, kind: 'user', display_name: user.displayName }).execute()
+  await insertPrincipal(db, 'user', user)
   await db
     .insertInto('user_account')
     .values({ principal_id: user.id, email: user.email, password_hash: user.passwordHash })
@@ -58,13 +61,59 @@ export async function findUserId(db: Kysely<Schema>, email: string): Promise<Pri
 
 export async function insertServicePrincipal(
   db: Kysely<Schema>,
-  servicePrincipal: { readonly id: PrincipalId; readonly displayName: string; readonly clientId: string },
+  servicePrincipal: NewPrincipal & { readonly clientId: string },
 ): Promise<void> {
-  const { id, displayName, clientId } = servicePrincipal
-  await db.insertInto('principal').values({ id, kind: 'service_principal', display_name: displayName }).execute()
+  await insertPrincipal(db, 'service_principal', servicePrincipal)
+  const { id, clientId } = servicePrincipal
   await db.insertInto('service_principal').values({ principal_id: id, client_id: clientId }).execute()
 }
 
+export async function insertGroup(db: Kysely<Schema>, group: NewPrincipal): Promise<void> {
+  await insertPrincipal(db, 'group', group)
+  await db.insertInto('principal_group').values({ principal_id: group.id }).execute()
+}
+
+interface NewPrincipal {
+  readonly id: PrincipalId
+  readonly displayName: string
+  /** Absent: the first workspace's administrators change and delete it. */
+  readonly homeWorkspaceId?: WorkspaceId
+  readonly externalId?: string | null
+}
+
+async function insertPrincipal(db: Kysely<Schema>, kind: PrincipalKind, principal: NewPrincipal): Promise<void> {
+  const { id, displayName, homeWorkspaceId, externalId = null } = principal
+  await db
+    .insertInto('principal')
+    .values({ id, kind, display_name: displayName, home_workspace_id: homeWorkspaceId, external_id: externalId })
+    .execute()
+}
+
+/** Changes what is given of a principal; `email` is for users. */
+export async function updatePrincipal(
+  db: Kysely<Schema>,
+  id: PrincipalId,
+  change: {
+    readonly displayName?: string | undefined
+    readonly active?: boolean | undefined
+    readonly externalId?: string | null | undefined
+    readonly email?: string | undefined
+  },
+): Promise<void> {
+  const { displayName, active, externalId, email } = change
+  if (displayName !== undefined || active !== undefined || externalId !== undefined) {
+    await db
+      .updateTable('principal')
+      .set({ display_name: displayName, active, external_id: externalId })
+      .where('id', '=', id)
+      .execute()
+  }
+  if (email !== undefined) {
+    await db.updateTable('user_account').set({ email }).where('principal_id', '=', id).execute()
+  }
+}
+
+/** Assigns a principal to a workspace with a workspace role of its own, in place of the one that it had. */
 export async function assignWorkspaceRole(
   db: Kysely<Schema>,
   assignment: { readonly workspaceId: WorkspaceId; readonly principalId: PrincipalId; readonly role: WorkspaceRole },
@@ -73,7 +122,22 @@ export async function assignWorkspaceRole(
   await db
     .insertInto('workspace_assignment')
     .values({ workspace_id: workspaceId, principal_id: principalId, role })
+    .onConflict((conflict) => conflict.columns(['workspace_id', 'principal_id']).doUpdateSet({ role }))
     .execute()
+}
+
+/** Takes a principal out of the workspace; answers whether it was assigned. */
+export async function unassignWorkspaceRole(
+  db: Kysely<Schema>,
+  workspaceId: WorkspaceId,
+  principalId: PrincipalId,
+): Promise<boolean> {
+  const deleted = await db
+    .deleteFrom('workspace_assignment')
+    .where('workspace_id', '=', workspaceId)
+    .where('principal_id', '=', principalId)
+    .executeTakeFirst()
+  return deleted.numDeletedRows > 0n
 }
 
 /**

@@ -9,10 +9,10 @@ export interface StoreTable {
 
 /**
  * Tables whose rows a backup leaves out. What made the schema is told by the backup's heading. What the authorization servers
- * keep lives for minutes to hours and is good for one use: brought back, a used code would be unused and a session that was
- * ended would be open again.
+ * keep lives for minutes to hours and is good for one use, as are secrets that reset a password: brought back, a used one would be
+ * unused and a session that was ended would be open again.
  */
-const LEFT_OUT = ['schema_migration', 'oauth_artifact']
+const LEFT_OUT = ['schema_migration', 'oauth_artifact', 'password_reset']
 
 /** The tables that a backup holds, by name. */
 export async function storeTables(client: pg.ClientBase): Promise<StoreTable[]> {

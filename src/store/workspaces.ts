@@ -9,6 +9,8 @@ export interface WorkspaceRow {
   readonly gatewayDomain: string
   /** Lower-case names, or name:port. */
   readonly hosts: readonly string[]
+  /** The one that the first start of the deployment made; its administrators create the others. */
+  readonly isFirst: boolean
 }
 
 /** Lets one transaction at a time create workspaces; the others wait until it ends. */
@@ -16,13 +18,19 @@ export async function lockWorkspaces(db: Transaction<Schema>): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtextextended('postern.workspaces', 0))`.execute(db)
 }
 
+/** Inserts a workspace; one that finds no other is the first of the deployment. Call under {@link lockWorkspaces}. */
 export async function insertWorkspace(
   db: Kysely<Schema>,
   workspace: Pick<WorkspaceRow, 'id' | 'name' | 'gatewayDomain'>,
 ): Promise<void> {
   await db
     .insertInto('workspace')
-    .values({ id: workspace.id, name: workspace.name, gateway_domain: workspace.gatewayDomain })
+    .values({
+      id: workspace.id,
+      name: workspace.name,
+      gateway_domain: workspace.gatewayDomain,
+      is_first: sql<boolean>`not exists (select from workspace)`,
+    })
     .execute()
 }
 
@@ -36,19 +44,52 @@ export async function addWorkspaceHosts(db: Kysely<Schema>, id: WorkspaceId, hos
     .execute()
 }
 
+/** Gives a workspace another name and gateway domain. */
+export async function updateWorkspace(
+  db: Kysely<Schema>,
+  id: WorkspaceId,
+  change: { readonly name: string; readonly gatewayDomain: string },
+): Promise<void> {
+  await db
+    .updateTable('workspace')
+    .set({ name: change.name, gateway_domain: change.gatewayDomain })
+    .where('id', '=', id)
+    .execute()
+}
+
+/** Makes these the Host header values of a workspace; one that another workspace has breaks workspace_host_pkey. */
+export async function replaceWorkspaceHosts(
+  db: Kysely<Schema>,
+  id: WorkspaceId,
+  hosts: readonly string[],
+): Promise<void> {
+  await db.deleteFrom('workspace_host').where('workspace_id', '=', id).execute()
+  if (hosts.length === 0) return
+  await db
+    .insertInto('workspace_host')
+    .values(hosts.map((host) => ({ host: host.toLowerCase(), workspace_id: id })))
+    .execute()
+}
+
 /** Every workspace of the deployment with its hosts: few rows, so readers filter. */
 export async function listWorkspaces(db: Kysely<Schema>): Promise<WorkspaceRow[]> {
   const rows = await db
     .selectFrom('workspace')
     .leftJoin('workspace_host', 'workspace_host.workspace_id', 'workspace.id')
-    .select(['workspace.id', 'workspace.name', 'workspace.gateway_domain', 'workspace_host.host'])
+    .select(['workspace.id', 'workspace.name', 'workspace.gateway_domain', 'workspace.is_first', 'workspace_host.host'])
     .orderBy('workspace.created_at')
     .orderBy('workspace_host.host')
     .execute()
   const byId = new Map<string, WorkspaceRow & { hosts: string[] }>()
   for (const row of rows) {
     const id = row.id
-    const workspace = byId.get(id) ?? { id, name: row.name, gatewayDomain: row.gateway_domain, hosts: [] }
+    const workspace = byId.get(id) ?? {
+      id,
+      name: row.name,
+      gatewayDomain: row.gateway_domain,
+      isFirst: row.is_first,
+      hosts: [],
+    }
     if (row.host !== null) workspace.hosts.push(row.host)
     byId.set(id, workspace)
   }

@@ -7,7 +7,8 @@ import {
   ServicePrincipalList,
   UpdateServicePrincipalInput,
 } from '../../contract/service-principals.ts'
-import { deleteServicePrincipal, setServicePrincipalActive } from '../../identity/change-service-principal.ts'
+import { updateServicePrincipal } from '../../identity/change-service-principal.ts'
+import { deleteServicePrincipal } from '../../identity/delete-principal.ts'
 import { createServicePrincipal } from '../../identity/create-service-principal.ts'
 import { findServicePrincipal, listServicePrincipals } from '../../identity/find-service-principal.ts'
 import { cutPage, decodePageToken } from '../page-token.ts'
@@ -62,7 +63,7 @@ export const servicePrincipalRoutes: AddRoutes = (app, deps) => {
     path,
     {
       schema: {
-        summary: 'Activate or deactivate a service principal',
+        summary: 'Change, activate or deactivate a service principal',
         params,
         body: UpdateServicePrincipalInput,
         response: answers(ServicePrincipal),
@@ -72,7 +73,7 @@ export const servicePrincipalRoutes: AddRoutes = (app, deps) => {
       const actor = actorOf(request)
       authorize(actor, 'servicePrincipal.update')
       const { clientId } = request.params
-      return presentServicePrincipal(await setServicePrincipalActive(deps, actor, clientId, request.body.active))
+      return presentServicePrincipal(await updateServicePrincipal(deps, actor, clientId, request.body))
     },
   )
 

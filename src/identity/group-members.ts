@@ -1,0 +1,76 @@
+import type { Transaction } from 'kysely'
+import { recordAudit } from '../audit/record-audit.ts'
+import { PosternError } from '../base/errors.ts'
+import type { PrincipalId } from '../base/ids.ts'
+import { addGroupMembers, listContainingGroups, removeGroupMembers } from '../store/group-members.ts'
+import { announcePrincipalChanged } from '../store/principal-changes.ts'
+import { type DirectoryFilter, listDirectory } from '../store/principal-directory.ts'
+import type { Schema } from '../store/schema.ts'
+import type { Actor } from './actor.ts'
+import { actorAudit } from './actor-audit.ts'
+
+interface Group {
+  readonly id: PrincipalId
+  readonly name: string
+}
+
+/**
+ * Makes principals direct members of a group, inside a change of memberships. Those that are members stay.
+ * @throws PosternError NOT_FOUND for one that the workspace does not see | INVALID_ARGUMENT for one that the group is in itself, at any
+ *   depth
+ */
+export async function putMembersIn(
+  db: Transaction<Schema>,
+  actor: Actor,
+  group: Group,
+  memberIds: readonly PrincipalId[],
+): Promise<void> {
+  if (memberIds.length === 0) return
+  const containing = await listContainingGroups(db, group.id)
+  for (const id of memberIds) {
+    const member = await findMember(db, actor, { id })
+    if (containing.includes(id)) {
+      const what = id === group.id ? 'itself' : `'${member.name}', which it is a member of`
+      throw new PosternError('INVALID_ARGUMENT', `Group '${group.name}' cannot have ${what} as a member`)
+    }
+  }
+  await addGroupMembers(db, group.id, memberIds)
+  await recordMembers(db, actor, 'group.addMembers', group, memberIds)
+}
+
+/** Takes direct members out of a group, inside a change of memberships. Those that are none are left alone. */
+export async function takeMembersOut(
+  db: Transaction<Schema>,
+  actor: Actor,
+  group: Group,
+  memberIds: readonly PrincipalId[],
+): Promise<void> {
+  const removed = await removeGroupMembers(db, group.id, memberIds)
+  if (removed.length === 0) return
+  for (const id of removed) await announcePrincipalChanged(db, id)
+  await recordMembers(db, actor, 'group.removeMembers', group, removed)
+}
+
+async function findMember(db: Transaction<Schema>, actor: Actor, filter: DirectoryFilter): Promise<Group> {
+  const [member] = await listDirectory(db, actor.workspaceId, filter, { limit: 1 })
+  if (member !== undefined) return member
+  throw new PosternError('NOT_FOUND', `No principal with id '${filter.id}' belongs to this workspace`)
+}
+
+async function recordMembers(
+  db: Transaction<Schema>,
+  actor: Actor,
+  action: 'group.addMembers' | 'group.removeMembers',
+  group: Group,
+  memberIds: readonly PrincipalId[],
+): Promise<void> {
+  await recordAudit(db, {
+    ...actorAudit(actor),
+    action,
+    outcome: 'allowed',
+    targetType: 'principal',
+    targetId: group.id,
+    targetName: group.name,
+    detail: { members: [...memberIds] },
+  })
+}
