@@ -2,10 +2,11 @@ import type { Kysely } from 'kysely'
 import { PosternError } from '../base/errors.ts'
 import type { InstanceId } from '../base/ids.ts'
 import type { Actor } from '../identity/actor.ts'
-import { readGrantedLevel } from '../store/instance-permissions.ts'
-import type { InstanceRow } from '../store/instances.ts'
+import { isInstanceMaker, readGrantedLevel } from '../store/instance-permissions.ts'
+import { findInstance, type InstanceRow } from '../store/instances.ts'
 import type { Schema } from '../store/schema.ts'
 import type { Store } from '../store/store.ts'
+import { type Action, authorize, mayDo } from './policy.ts'
 
 /** What somebody may do with one instance. Each level holds the ones before it. */
 export type InstancePermission = 'none' | 'use' | 'manage'
@@ -59,4 +60,36 @@ export async function requireInstancePermission(
       detail: { instance: instance.name, needed: LEVEL_NAME[level] },
     },
   )
+}
+
+/** What CAN_MANAGE on a managed instance is enough for. */
+type ManagersAction = Extract<Action, 'instance.update' | 'instance.start' | 'instance.stop' | 'instance.delete'>
+
+/**
+ * Stops an actor whose workspace role does not allow `action`, unless it manages that instance and Postern runs it. Where an
+ * external database is reached and with which secrets stays with Workspace Admins and DBAs.
+ * @throws PosternError PERMISSION_DENIED naming the workspace roles that may
+ */
+export async function authorizeOnInstance(
+  deps: { readonly store: Store },
+  actor: Actor,
+  action: ManagersAction,
+  name: string,
+): Promise<void> {
+  if (mayDo(actor, action)) return
+  const instance = await findInstance(deps.store.db, actor.workspaceId, name)
+  const isManaged = instance?.kind === 'managed'
+  if (isManaged && (await readInstancePermission(deps.store.db, actor, instance.id)) === 'manage') return
+  authorize(actor, action)
+}
+
+/**
+ * Stops an actor who may not make a managed instance: by its workspace role, or because it was named, itself or a group, as one
+ * who may.
+ * @throws PosternError PERMISSION_DENIED naming the workspace roles that may
+ */
+export async function authorizeManagedCreation(deps: { readonly store: Store }, actor: Actor): Promise<void> {
+  if (mayDo(actor, 'instance.create')) return
+  if (await isInstanceMaker(deps.store.db, actor.workspaceId, actor.principalId)) return
+  authorize(actor, 'instance.create')
 }

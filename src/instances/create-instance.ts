@@ -1,3 +1,4 @@
+import { authorizeManagedCreation } from '../access/instance-permissions.ts'
 import { authorize } from '../access/policy.ts'
 import { recordAudit } from '../audit/record-audit.ts'
 import { PosternError } from '../base/errors.ts'
@@ -7,7 +8,7 @@ import type { ConnectionReport } from '../contract/connection-reports.ts'
 import type { CreateInstanceInput } from '../contract/instances.ts'
 import type { Actor } from '../identity/actor.ts'
 import { withStoreErrors } from '../store/constraint-errors.ts'
-import { findInstance, insertInstance } from '../store/instances.ts'
+import { findInstance, insertInstance, type InstanceRow } from '../store/instances.ts'
 import { insertManagedInstance } from '../store/managed-instances.ts'
 import { draftDataSource, type DataSourceDraft } from './draft-data-source.ts'
 import { draftAudit, instanceAudit } from './instance-audit.ts'
@@ -21,6 +22,11 @@ import { checkOf, testDrafts } from './test-drafts.ts'
 
 type ExternalInput = Extract<CreateInstanceInput, { kind: 'external' }>
 type ManagedInput = Extract<CreateInstanceInput, { kind: 'managed' }>
+
+interface CreateOptions extends TestOptions {
+  /** What the compatible API says of a managed instance besides. */
+  readonly managed?: Partial<Pick<InstanceRow, 'nativeLoginEnabled' | 'compatibleSettings'>>
+}
 
 /** Database that a managed instance begins with, and the alias for the data source's own database on external ones. */
 const MANAGED_DEFAULT_DATABASE = 'databricks_postgres'
@@ -36,12 +42,13 @@ export async function createInstance(
   deps: InstanceDependencies,
   actor: Actor,
   input: CreateInstanceInput,
-  options: TestOptions = {},
+  options: CreateOptions = {},
 ): Promise<ChangedInstanceView> {
-  authorize(actor, 'instance.create')
+  if (input.kind === 'managed') await authorizeManagedCreation(deps, actor)
+  else authorize(actor, 'instance.create')
   await requireFreeName(deps, actor, input.name)
   if (input.kind === 'managed') {
-    await createManaged(deps, actor, input)
+    await createManaged(deps, actor, input, options.managed)
     return getInstance(deps, actor, input.name)
   }
   const connectionTest = await createExternal(deps, actor, input, options)
@@ -127,7 +134,12 @@ async function draftAll(
   return drafts
 }
 
-async function createManaged(deps: InstanceDependencies, actor: Actor, input: ManagedInput): Promise<void> {
+async function createManaged(
+  deps: InstanceDependencies,
+  actor: Actor,
+  input: ManagedInput,
+  also: CreateOptions['managed'],
+): Promise<void> {
   const id = newUuid<InstanceId>()
   const settings = settingsChange(input.engine, input)
   await withStoreErrors(
@@ -135,6 +147,7 @@ async function createManaged(deps: InstanceDependencies, actor: Actor, input: Ma
       await insertInstance(db, {
         ...ofActor(actor, id, input.name),
         ...settings,
+        ...also,
         kind: 'managed',
         engine: input.engine,
         state: 'STARTING',

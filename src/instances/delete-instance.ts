@@ -1,3 +1,4 @@
+import { authorizeOnInstance } from '../access/instance-permissions.ts'
 import { authorize } from '../access/policy.ts'
 import { recordAudit } from '../audit/record-audit.ts'
 import { PosternError } from '../base/errors.ts'
@@ -19,7 +20,7 @@ export async function deleteInstance(
   actor: Actor,
   name: string,
 ): Promise<'DELETED' | 'DELETING'> {
-  authorize(actor, 'instance.delete')
+  await authorizeOnInstance(deps, actor, 'instance.delete', name)
   return deps.store.db.transaction().execute(async (db) => {
     const instance = await findInstance(db, actor.workspaceId, name, { forUpdate: true })
     if (instance === undefined) throw unknown(name)

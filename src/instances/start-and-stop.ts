@@ -1,5 +1,5 @@
 import { requireInstance } from '../access/find-instance.ts'
-import { authorize } from '../access/policy.ts'
+import { authorizeOnInstance } from '../access/instance-permissions.ts'
 import { recordAudit } from '../audit/record-audit.ts'
 import { PosternError } from '../base/errors.ts'
 import type { Actor } from '../identity/actor.ts'
@@ -47,7 +47,7 @@ async function change(
   desired: 'running' | 'stopped',
   transitions: Transitions,
 ): Promise<InstanceView> {
-  authorize(actor, action)
+  await authorizeOnInstance(deps, actor, action, name)
   const { kind } = await requireInstance(deps, actor.workspaceId, name)
   if (kind === 'external') {
     throw new PosternError(

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import { requireInstance } from '../access/find-instance.ts'
 import { moveLoginKeys } from '../access/move-login-keys.ts'
+import { authorizeOnInstance } from '../access/instance-permissions.ts'
 import { authorize } from '../access/policy.ts'
 import { recordAudit } from '../audit/record-audit.ts'
 import { PosternError } from '../base/errors.ts'
@@ -27,6 +28,8 @@ import { checkOf, testDrafts } from './test-drafts.ts'
 export interface UpdateOptions extends TestOptions {
   /** Names of fields, separated by commas; absent: every field of the input. */
   readonly updateMask?: string | undefined
+  /** Inputs of the compatible API, all of them. */
+  readonly compatibleSettings?: InstanceRow['compatibleSettings'] | undefined
 }
 
 /**
@@ -44,7 +47,9 @@ export async function updateInstance(
   input: UpdateInstanceInput,
   options: UpdateOptions = {},
 ): Promise<ChangedInstanceView> {
-  authorize(actor, 'instance.update')
+  await authorizeOnInstance(deps, actor, 'instance.update', name)
+  // It opens roles to passwords that nobody but an administrator may open.
+  if (input.nativeLoginRoles !== undefined) authorize(actor, 'instance.update')
   return changeDataSources(deps, actor, await planUpdate(deps, actor, name, input, options), options)
 }
 
@@ -81,7 +86,7 @@ async function planUpdate(
   actor: Actor,
   name: string,
   body: UpdateInstanceInput,
-  { updateMask }: UpdateOptions,
+  { updateMask, compatibleSettings }: UpdateOptions,
 ): Promise<InstanceUpdate> {
   const input = maskInstanceUpdate(body, updateMask)
   const instance = await requireChangeable(deps, actor, name, input.etag)
@@ -96,7 +101,7 @@ async function planUpdate(
   }
   return {
     instance,
-    change: settingsChange(instance.engine, input),
+    change: { ...settingsChange(instance.engine, input), ...(compatibleSettings && { compatibleSettings }) },
     drafts: await draftPlan(deps, actor, instance, plan),
     remove: plan.remove,
     skipTest: input.skipTest ?? false,

@@ -5,6 +5,9 @@ import type { Schema } from './schema.ts'
 
 export type GrantedLevel = 'use' | 'manage'
 
+/** Somebody who may create managed instances. */
+export type InstanceMakerRow = Omit<InstancePermissionRow, 'level'>
+
 /** What one principal was granted on an instance. */
 export interface InstancePermissionRow {
   readonly principalId: PrincipalId
@@ -83,6 +86,69 @@ export async function deleteInstancePermission(
   const result = await db
     .deleteFrom('instance_permission')
     .where('instance_id', '=', instanceId)
+    .where('principal_id', '=', principalId)
+    .executeTakeFirst()
+  return result.numDeletedRows === 1n
+}
+
+/** Whether the principal, or an active group that it is in at any depth, may create managed instances. */
+export async function isInstanceMaker(
+  db: Kysely<Schema>,
+  workspaceId: WorkspaceId,
+  principalId: PrincipalId,
+): Promise<boolean> {
+  const { rows } = await db.executeQuery(
+    CompiledQuery.raw(
+      `${withHeldPrincipals}
+       select from instance_maker m join held h on h.id = m.principal_id where m.workspace_id = $1 limit 1`,
+      [workspaceId, principalId],
+    ),
+  )
+  return rows.length > 0
+}
+
+/** Who was named as one who may create managed instances, in the order of their ids; paged as above. */
+export async function listInstanceMakers(
+  db: Kysely<Schema>,
+  workspaceId: WorkspaceId,
+  page: { readonly limit?: number; readonly after?: string | undefined } = {},
+): Promise<InstanceMakerRow[]> {
+  let query = db
+    .selectFrom('instance_maker')
+    .innerJoin('principal', 'principal.id', 'instance_maker.principal_id')
+    .leftJoin('user_account', 'user_account.principal_id', 'principal.id')
+    .leftJoin('service_principal', 'service_principal.principal_id', 'principal.id')
+    .select(['principal.id', 'principal.kind'])
+    .select(namedPrincipal.as('name'))
+    .where('instance_maker.workspace_id', '=', workspaceId)
+    .orderBy('principal.id')
+  if (page.after !== undefined) query = query.where('principal.id', '>', page.after as PrincipalId)
+  if (page.limit !== undefined) query = query.limit(page.limit)
+  const rows = await query.execute()
+  return rows.map(({ id, kind, name }) => ({ principalId: id, principalKind: kind, principalName: name }))
+}
+
+export async function putInstanceMaker(
+  db: Kysely<Schema>,
+  workspaceId: WorkspaceId,
+  principalId: PrincipalId,
+): Promise<void> {
+  await db
+    .insertInto('instance_maker')
+    .values({ workspace_id: workspaceId, principal_id: principalId })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
+}
+
+/** @returns whether there was one */
+export async function deleteInstanceMaker(
+  db: Kysely<Schema>,
+  workspaceId: WorkspaceId,
+  principalId: PrincipalId,
+): Promise<boolean> {
+  const result = await db
+    .deleteFrom('instance_maker')
+    .where('workspace_id', '=', workspaceId)
     .where('principal_id', '=', principalId)
     .executeTakeFirst()
   return result.numDeletedRows === 1n
