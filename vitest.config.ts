@@ -58,6 +58,7 @@ export default defineConfig({
         test: {
           name: 'journeys',
           include: ['test/journeys/**/*.test.ts'],
+          server: { deps: { inline: ['zod'] } },
           testTimeout: 60_000,
           hookTimeout: 180_000,
           fileParallelism: false,

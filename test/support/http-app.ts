@@ -169,10 +169,18 @@ export function requestToken(app: HttpApp, { form, basic, remoteAddress, headers
   })
 }
 
-/** The access token of a service principal. */
-export async function accessTokenOf(app: HttpApp, { clientId, secret }: TestServicePrincipal): Promise<string> {
+/**
+ * The access token of a service principal.
+ * @param host of the workspace, where it is not the fixture's own
+ */
+export async function accessTokenOf(
+  app: HttpApp,
+  { clientId, secret }: TestServicePrincipal,
+  host?: string,
+): Promise<string> {
   const form = { grant_type: 'client_credentials', scope: 'all-apis' }
-  const answer = await requestToken(app, { form, basic: { clientId, secret } })
+  const headers = host === undefined ? {} : { host }
+  const answer = await requestToken(app, { form, basic: { clientId, secret }, headers })
   if (answer.statusCode !== 200) throw new Error(`no token: ${answer.statusCode} ${answer.body}`)
   return answer.json<{ access_token: string }>().access_token
 }

@@ -1,0 +1,143 @@
+/**
+ * Every route × who asks, as status codes: [anonymous, member, DBA, admin, admin of another workspace]. The last one asks the other
+ * workspace, with its token, for what belongs to this one: what is of this workspace does not exist there.
+ *
+ * 400, 404, 409 and 501 mean: allowed, and it cannot be done or is not there. every-route.test.ts asks each of them and fails for a
+ * route that is missing here. Every row that answers anonymous with 401 also refuses the other workspace's token at this workspace.
+ *
+ * To add a row: method, path as OpenAPI writes it, statuses, body. `{clientId}`, `{user}`, `{group}` … are filled in from a
+ * {@link RouteSubject} that is made anew for every request; placeholders without one stand for things that do not exist.
+ */
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+
+/** What rows act on: ids of things of this workspace, by the name of the placeholder. */
+export interface RouteSubject {
+  readonly clientId: string
+  readonly secretId: string
+  readonly user: string
+  readonly group: string
+  readonly memberId: string
+  readonly principalId: string
+  readonly workspace: string
+}
+
+export interface RouteRow {
+  readonly method: Method
+  readonly path: string
+  readonly statuses: readonly [anonymous: number, member: number, dba: number, admin: number, otherAdmin: number]
+  readonly body?: object
+}
+
+const noUuid = '00000000-0000-4000-8000-000000000000'
+
+/** What placeholders stand for that are no property of a {@link RouteSubject}. */
+const nothing: Readonly<Record<string, string>> = {
+  engine: 'postgres',
+  kind: 'vault_kv',
+  id: noUuid,
+  query: 'none',
+}
+
+/** Address of a row for a subject. */
+export function routeUrl({ path }: RouteRow, subject: RouteSubject): string {
+  const values: Readonly<Record<string, string>> = { ...nothing, ...subject }
+  const url = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? 'none')
+  return url.endsWith('catalog:search') ? `${url}?query=none` : url
+}
+
+const unknownPrincipal = { principal: { id: '1' } }
+// Link-local: refused without a packet being sent.
+const unreachableInstance = {
+  kind: 'external',
+  name: 'none',
+  adminDataSource: { host: '169.254.169.254', username: 'u', password: 'p' },
+}
+
+export const routeTable: readonly RouteRow[] = [
+  row('GET', '/', [200, 200, 200, 200, 200]),
+  row('GET', '/v1/openapi.json', [200, 200, 200, 200, 200]),
+  row('GET', '/oidc/.well-known/oauth-authorization-server', [200, 200, 200, 200, 200]),
+  row('GET', '/oidc/.well-known/openid-configuration', [200, 200, 200, 200, 200]),
+  row('GET', '/oidc/v1/keys', [200, 200, 200, 200, 200]),
+  row('POST', '/oidc/v1/token', [400, 400, 400, 400, 400]),
+  row('POST', '/oidc/v1/revoke', [400, 400, 400, 400, 400]),
+  row('POST', '/oidc/v1/introspect', [400, 400, 400, 400, 400]),
+  row('POST', '/oidc/v1/device/authorize', [400, 400, 400, 400, 400]),
+  row('GET', '/oidc/v1/authorize', [303, 303, 303, 303, 400]),
+  row('GET', '/oidc/v1/authorize/{uid}', [303, 303, 303, 303, 400]),
+  row('GET', '/oidc/device', [303, 303, 303, 303, 200]),
+  row('POST', '/oidc/device', [200, 200, 200, 200, 200]),
+  row('GET', '/oidc/device/{uid}', [400, 400, 400, 400, 400]),
+  row('GET', '/oidc/interaction/{uid}', [303, 303, 303, 303, 404]),
+  row('POST', '/oidc/interaction/{uid}', [404, 404, 404, 404, 404]),
+  row('GET', '/oidc/logout', [303, 303, 303, 303, 200]),
+  row('POST', '/oidc/logout', [400, 400, 400, 400, 400]),
+  row('GET', '/healthz', [200, 200, 200, 200, 200]),
+  row('GET', '/readyz', [200, 200, 200, 200, 200]),
+  row('GET', '/.well-known/databricks-config', [200, 200, 200, 200, 200]),
+  row('GET', '/v1/me', [401, 200, 200, 200, 200]),
+  row('GET', '/v1/gateway', [401, 200, 200, 200, 200]),
+  row('POST', '/v1/servicePrincipals', [401, 403, 403, 200, 200], { displayName: 'x' }),
+  row('GET', '/v1/servicePrincipals', [401, 403, 200, 200, 200]),
+  row('GET', '/v1/servicePrincipals/{clientId}', [401, 403, 200, 200, 404]),
+  row('PATCH', '/v1/servicePrincipals/{clientId}', [401, 403, 403, 200, 404], { active: true }),
+  row('DELETE', '/v1/servicePrincipals/{clientId}', [401, 403, 403, 200, 404]),
+  row('POST', '/v1/servicePrincipals/{clientId}/secrets', [401, 403, 403, 200, 404], {}),
+  row('GET', '/v1/servicePrincipals/{clientId}/secrets', [401, 403, 403, 200, 404]),
+  row('DELETE', '/v1/servicePrincipals/{clientId}/secrets/{secretId}', [401, 403, 403, 200, 404]),
+  row('GET', '/v1/auditEvents', [401, 403, 200, 200, 200]),
+  row('GET', '/v1/keys', [401, 403, 403, 200, 200]),
+  row('POST', '/v1/keys:rotate', [401, 403, 403, 200, 200]),
+  row('POST', '/v1/masterKey:rotate', [401, 403, 403, 200, 200]),
+  row('POST', '/v1/databaseCredentials', [401, 404, 404, 404, 404], { instanceNames: ['none'] }),
+  row('POST', '/api/2.0/database/credentials', [401, 404, 404, 404, 404], { instance_names: ['none'] }),
+  row('POST', '/v1/instances', [401, 403, 400, 400, 400], unreachableInstance),
+  row('GET', '/v1/instances', [401, 200, 200, 200, 200]),
+  row('GET', '/v1/instances/{name}', [401, 404, 404, 404, 404]),
+  row('PATCH', '/v1/instances/{name}', [401, 403, 404, 404, 404], {}),
+  row('DELETE', '/v1/instances/{name}', [401, 403, 404, 404, 404]),
+  row('POST', '/v1/instances/{name}:start', [401, 403, 404, 404, 404]),
+  row('POST', '/v1/instances/{name}:stop', [401, 403, 404, 404, 404]),
+  row('POST', '/v1/instances/{name}:undelete', [401, 403, 404, 404, 404]),
+  row('POST', '/v1/instances:testConnection', [401, 403, 200, 200, 200], {
+    dataSource: unreachableInstance.adminDataSource,
+  }),
+  row('POST', '/v1/instances/{name}:testConnection', [401, 403, 404, 404, 404]),
+  row('GET', '/v1/instances/{name}/dataSources', [401, 403, 404, 404, 404]),
+  row('POST', '/v1/instances/{name}/dataSources', [401, 403, 404, 404, 404], {}),
+  row('GET', '/v1/instances/{name}/dataSources/{dataSource}', [401, 403, 404, 404, 404]),
+  row('PATCH', '/v1/instances/{name}/dataSources/{dataSource}', [401, 403, 404, 404, 404], {}),
+  row('DELETE', '/v1/instances/{name}/dataSources/{dataSource}', [401, 403, 404, 404, 404]),
+  row('POST', '/v1/instances/{name}/dataSources/{dataSource}:testConnection', [401, 403, 404, 404, 404]),
+  row('POST', '/v1/sshKeys', [401, 403, 200, 200, 200], {}),
+  row('GET', '/v1/sshKeys', [401, 403, 200, 200, 200]),
+  row('DELETE', '/v1/sshKeys/{id}', [401, 403, 404, 404, 404]),
+  row('GET', '/v1/engines', [401, 200, 200, 200, 200]),
+  row('GET', '/v1/engines/{engine}', [401, 200, 200, 200, 200]),
+  row('GET', '/v1/setupGuides/{kind}', [401, 403, 200, 200, 200]),
+  row('POST', '/v1/instances/{name}:sync', [401, 403, 404, 404, 404]),
+  row('GET', '/v1/instances/{name}/syncRuns', [401, 403, 404, 404, 404]),
+  row('GET', '/v1/instances/{name}/syncRuns/{id}', [401, 403, 404, 404, 404]),
+  row('POST', '/v1/instances/{name}/syncRuns/{id}:cancel', [401, 403, 404, 404, 404]),
+  row('GET', '/v1/instances/{name}/databases', [401, 404, 404, 404, 404]),
+  row('GET', '/v1/instances/{name}/databases/{database}/schemas', [401, 404, 404, 404, 404]),
+  row('GET', '/v1/instances/{name}/databases/{database}/tables', [401, 404, 404, 404, 404]),
+  row('GET', '/v1/instances/{name}/databases/{database}/tables/{table}', [401, 404, 404, 404, 404]),
+  row('GET', '/v1/catalog:search', [401, 200, 200, 200, 200]),
+  row('POST', '/v1/instances/{name}/sql:execute', [401, 404, 404, 404, 404], { statement: 'select 1' }),
+  row('GET', '/v1/sqlExecutions', [401, 200, 200, 200, 200]),
+  row('DELETE', '/v1/sqlExecutions', [401, 200, 200, 200, 200]),
+  row('GET', '/v1/sqlExecutions/{id}', [401, 404, 404, 404, 404]),
+  row('DELETE', '/v1/sqlExecutions/{id}', [401, 404, 404, 404, 404]),
+  row('POST', '/v1/sqlExecutions/{id}:cancel', [401, 404, 404, 404, 404]),
+  row('POST', '/v1/instances/{name}/roles', [401, 404, 404, 404, 404], unknownPrincipal),
+  row('GET', '/v1/instances/{name}/roles', [401, 404, 404, 404, 404]),
+  row('GET', '/v1/instances/{name}/roles/{roleName}', [401, 404, 404, 404, 404]),
+  row('DELETE', '/v1/instances/{name}/roles/{roleName}', [401, 404, 404, 404, 404]),
+  row('POST', '/v1/instances/{name}/roles/{roleName}:repair', [401, 404, 404, 404, 404]),
+]
+
+function row(method: Method, path: string, statuses: RouteRow['statuses'], body?: object): RouteRow {
+  return body === undefined ? { method, path, statuses } : { method, path, statuses, body }
+}
