@@ -6,18 +6,29 @@ import type { Clock } from '../base/clock.ts'
 import type { WorkspaceId } from '../base/ids.ts'
 import { Secret } from '../base/secret.ts'
 import type { MasterKey } from '../crypto/master-key.ts'
+import type { DialerDependencies } from '../dialer/dial.ts'
+import { IssuerKeys } from '../identity/issuers/issuer-keys.ts'
 import type { SignInThrottle } from '../identity/sign-in-throttle.ts'
 import { verifyClientSecret } from '../identity/verify-client-secret.ts'
 import type { SigningKeys } from '../keys/signing-keys.ts'
 import type { Store } from '../store/store.ts'
 import type { Caller } from './caller.ts'
+import { findPrincipalAccount } from './account.ts'
 import { findServicePrincipalClient } from './clients.ts'
+import { askAlways } from './interactions/ask-always.ts'
+import { deviceFlowPages, fillInUserCode } from './interactions/device-flow.ts'
+import { renderOauthError } from './interactions/failure-pages.ts'
+import { FormTokens } from './interactions/form-token.ts'
+import type { InteractionDependencies } from './interactions/interaction-dependencies.ts'
+import { interactionPages } from './interactions/interaction-pages.ts'
+import { signOutPage } from './interactions/sign-out-page.ts'
 import type { OidcProviderModule } from './load-provider.ts'
 import { addPasswordGrant } from './password-grant.ts'
 import { ClientAdapter, PostgresAdapter } from './postgres-adapter.ts'
 import { oauthPaths, providerConfiguration } from './provider-configuration.ts'
 import { throwingOauthErrors } from './throwing-oauth-errors.ts'
 import { aroundTokenEndpoint } from './token-endpoint.ts'
+import { addTokenExchangeGrant, asTokenExchangeClient, isTokenExchange } from './token-exchange-grant.ts'
 import { TokenLimits } from './token-limits.ts'
 
 /** Where authorization servers are mounted; the issuer ends with it. */
@@ -28,6 +39,8 @@ export interface AuthorizationServerDependencies {
   readonly clock: Clock
   readonly signingKeys: SigningKeys
   readonly masterKey: MasterKey
+  /** The way to issuers whose tokens service principals exchange. */
+  readonly dialer: DialerDependencies
   readonly throttle: SignInThrottle
   /** docs/design/0002-password-grant.md */
   readonly isPasswordGrantOffered: boolean
@@ -35,33 +48,48 @@ export interface AuthorizationServerDependencies {
   readonly onServerError: (error: unknown) => void
 }
 
+/** The workspace that an authorization server is for; people read its name. */
+export interface ServedWorkspace {
+  readonly id: WorkspaceId
+  readonly name: string
+}
+
 /**
  * The authorization servers of a deployment, one per workspace: own issuer, signing keys, cookie keys and rows. A server is
- * built at its first request, and again when the workspace's signing key changes.
+ * built at its first request, and again when the workspace's signing key or name changes.
  */
 export class AuthorizationServers {
   readonly #deps: AuthorizationServerDependencies
   readonly #module: OidcProviderModule
   readonly #limits = new TokenLimits()
-  readonly #built = new Map<WorkspaceId, { readonly kid: string; readonly server: AuthorizationServer }>()
+  readonly #issuerKeys: IssuerKeys
+  readonly #built = new Map<WorkspaceId, { readonly version: string; readonly server: AuthorizationServer }>()
 
   constructor(module: OidcProviderModule, deps: AuthorizationServerDependencies) {
     this.#module = module
     this.#deps = deps
+    this.#issuerKeys = new IssuerKeys(deps)
   }
 
   /** @param issuer `<origin>/oidc`, the same for every request of the workspace */
-  for(workspaceId: WorkspaceId, issuer: string): AuthorizationServer {
-    const { kid } = this.#deps.signingKeys.current(workspaceId, 'access_token')
-    const known = this.#built.get(workspaceId)
-    if (known !== undefined && known.kid === kid && known.server.issuer === issuer) return known.server
-    const server = new AuthorizationServer(this.#module, this.#deps, this.#limits, workspaceId, issuer)
-    this.#built.set(workspaceId, { kid, server })
+  for(workspace: ServedWorkspace, issuer: string): AuthorizationServer {
+    const { kid } = this.#deps.signingKeys.current(workspace.id, 'access_token')
+    const version = `${kid} ${issuer} ${workspace.name}`
+    const known = this.#built.get(workspace.id)
+    if (known?.version === version) return known.server
+    const server = new AuthorizationServer(
+      this.#module,
+      { ...this.#deps, issuerKeys: this.#issuerKeys },
+      this.#limits,
+      workspace,
+      issuer,
+    )
+    this.#built.set(workspace.id, { version, server })
     return server
   }
 }
 
-/** The authorization server of one workspace: an oidc-provider with service principals as its clients. */
+/** The authorization server of one workspace: an oidc-provider whose clients are service principals and those that come with Postern. */
 export class AuthorizationServer {
   readonly issuer: string
   readonly #callers = new WeakMap<IncomingMessage, Caller>()
@@ -69,23 +97,37 @@ export class AuthorizationServer {
 
   constructor(
     module: OidcProviderModule,
-    deps: AuthorizationServerDependencies,
+    deps: AuthorizationServerDependencies & { readonly issuerKeys: IssuerKeys },
     limits: TokenLimits,
-    workspaceId: WorkspaceId,
+    workspace: ServedWorkspace,
     issuer: string,
   ) {
     this.issuer = issuer
+    const workspaceId = workspace.id
     const callerOf = (request: IncomingMessage) => this.#callers.get(request) ?? { peer: '', requestId: '' }
     const { store, clock, signingKeys } = deps
-    const findClient = (clientId: string) =>
-      throwingOauthErrors(module.errors, contextOf(module), findServicePrincipalClient(deps, workspaceId, clientId))
+    const findClient = async (clientId: string) => {
+      const ctx = contextOf(module)
+      const finding = findServicePrincipalClient(deps, workspaceId, clientId)
+      const client = await throwingOauthErrors(module.errors, ctx, finding)
+      return client !== undefined && isTokenExchange(ctx) ? asTokenExchangeClient(client) : client
+    }
+    const usedAlready = () => new module.errors.InvalidGrant()
+    const cookieKey = derivedKey(deps.masterKey, workspaceId, 'cookie signing')
     const provider = new module.Provider(
       issuer,
-      providerConfiguration(module.errors, {
+      providerConfiguration(module, {
         workspaceId,
+        issuer,
         adapter: (model) =>
-          model === 'Client' ? new ClientAdapter(findClient) : new PostgresAdapter(deps, workspaceId, model),
-        cookieKeys: [cookieKey(deps.masterKey, workspaceId)],
+          model === 'Client'
+            ? new ClientAdapter(findClient)
+            : new PostgresAdapter(deps, workspaceId, model, usedAlready),
+        findAccount: (id) =>
+          throwingOauthErrors(module.errors, contextOf(module), findPrincipalAccount(deps, workspaceId, id)),
+        renderError: renderOauthError,
+        deviceFlow: deviceFlowPages(),
+        cookieKeys: [cookieKey],
         signingJwk: signingKeys.current(workspaceId, 'access_token').privateJwk(),
         isPasswordGrantOffered: deps.isPasswordGrantOffered,
       }),
@@ -95,9 +137,21 @@ export class AuthorizationServer {
     // Koa prints what nobody hears. (Its own event is missing in the types of oidc-provider.)
     ;(provider as NodeJS.EventEmitter).on('error', deps.onServerError)
     if (deps.isPasswordGrantOffered) addPasswordGrant(module, provider, { ...deps, callerOf }, workspaceId)
+    addTokenExchangeGrant(module, provider, { ...deps, callerOf }, workspaceId)
     compareSecretsByHash(module, provider, { store, clock, limits, callerOf })
     provider.use(aroundTokenEndpoint({ store, limits, callerOf, workspaceId }))
     provider.use(answerKeys(signingKeys, workspaceId))
+    const interactions: InteractionDependencies = {
+      ...deps,
+      provider,
+      workspace,
+      callerOf,
+      formTokens: new FormTokens(derivedKey(deps.masterKey, workspaceId, 'form tokens')),
+    }
+    provider.use(askAlways)
+    provider.use(fillInUserCode)
+    provider.use(interactionPages(module, interactions))
+    provider.use(signOutPage(interactions))
     this.#answer = provider.callback()
   }
 
@@ -159,8 +213,8 @@ function answerKeys(signingKeys: SigningKeys, workspaceId: WorkspaceId) {
   }
 }
 
-/** Signs cookies of one workspace; made from the master key, so that every node has the same and none is stored. */
-function cookieKey(masterKey: MasterKey, workspaceId: WorkspaceId): string {
+/** A key of one workspace for one purpose; made from the master key, so that every node has the same and none is stored. */
+function derivedKey(masterKey: MasterKey, workspaceId: WorkspaceId, purpose: string): string {
   const material = Buffer.from(masterKey.export().reveal(), 'base64')
-  return Buffer.from(hkdfSync('sha256', material, workspaceId, 'postern cookie signing', 32)).toString('base64url')
+  return Buffer.from(hkdfSync('sha256', material, workspaceId, `postern ${purpose}`, 32)).toString('base64url')
 }

@@ -5,7 +5,7 @@ import { findPrincipals } from '../store/principals.ts'
 import type { Store } from '../store/store.ts'
 
 /** The public client of Postern's own command line. It has no secret: a secret inside a published program is none. */
-const commandLineClientId = 'postern'
+export const commandLineClientId = 'postern'
 
 /** Client metadata of ours: the id of the service principal that the client is. */
 export const principalIdProperty = 'postern_principal_id'
@@ -15,14 +15,34 @@ const unusedSecret = randomBytes(32).toString('base64url')
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
-export const commandLineClient: ClientMetadata = {
-  client_id: commandLineClientId,
-  client_name: 'Postern command line',
+/** Grant of a device that has no browser (RFC 8628). */
+export const deviceGrantType = 'urn:ietf:params:oauth:grant-type:device_code'
+
+/**
+ * Where programs listen for the answer of a browser (RFC 8252 section 7.3). The port is theirs to choose; the path is one of
+ * those that real clients use.
+ */
+const loopbackRedirects = ['localhost', '127.0.0.1', '[::1]'].flatMap((host) =>
+  ['', '/', '/callback'].map((path) => `http://${host}${path}`),
+)
+
+const publicNativeClient: Omit<ClientMetadata, 'client_id'> = {
   application_type: 'native',
   token_endpoint_auth_method: 'none',
-  grant_types: ['password'],
-  response_types: [],
-  redirect_uris: [],
+  response_types: ['code'],
+  redirect_uris: loopbackRedirects,
+}
+
+/** The clients that come with every workspace: our command line, and the name that clients of the compatible API give. */
+export function builtInClients(isPasswordGrantOffered: boolean): ClientMetadata[] {
+  const grants = ['authorization_code', 'refresh_token']
+  const commandLineGrants = [...grants, deviceGrantType, ...(isPasswordGrantOffered ? ['password'] : [])]
+  const commandLine = { client_id: commandLineClientId, client_name: 'the Postern command line' }
+  const databricks = { client_id: 'databricks-cli', client_name: 'the Databricks CLI or an SDK' }
+  return [
+    { ...publicNativeClient, ...commandLine, grant_types: commandLineGrants },
+    { ...publicNativeClient, ...databricks, grant_types: grants },
+  ]
 }
 
 /**

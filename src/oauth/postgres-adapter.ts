@@ -17,12 +17,20 @@ export class PostgresAdapter implements Adapter {
   readonly #clock: Clock
   readonly #workspaceId: WorkspaceId
   readonly #model: string
+  readonly #usedAlready: () => Error
 
-  constructor(deps: { readonly store: Store; readonly clock: Clock }, workspaceId: WorkspaceId, model: string) {
+  /** @param usedAlready makes what a caller reads whose code or refresh token was used before */
+  constructor(
+    deps: { readonly store: Store; readonly clock: Clock },
+    workspaceId: WorkspaceId,
+    model: string,
+    usedAlready: () => Error,
+  ) {
     this.#db = deps.store.db
     this.#clock = deps.clock
     this.#workspaceId = workspaceId
     this.#model = model
+    this.#usedAlready = usedAlready
   }
 
   async upsert(id: string, payload: AdapterPayload, expiresInSeconds: number): Promise<void> {
@@ -48,8 +56,12 @@ export class PostgresAdapter implements Adapter {
     return this.#find({ userCode })
   }
 
+  /** The provider has read that it is unused, but so may others at the same time: whoever comes second ends the grant. */
   async consume(id: string): Promise<void> {
-    await consumeOauthArtifact(this.#db, this.#place(id), this.#clock.now())
+    if (await consumeOauthArtifact(this.#db, this.#place(id), this.#clock.now())) return
+    const used = await this.find(id)
+    if (typeof used?.grantId === 'string') await this.revokeByGrantId(used.grantId)
+    throw this.#usedAlready()
   }
 
   async destroy(id: string): Promise<void> {
@@ -69,7 +81,7 @@ export class PostgresAdapter implements Adapter {
   }
 }
 
-/** Clients are service principals: read, never stored by the authorization server. */
+/** Clients are service principals, and those that come with Postern: read, never stored by the authorization server. */
 export class ClientAdapter implements Adapter {
   readonly #findClient: (clientId: string) => Promise<ClientMetadata | undefined>
 

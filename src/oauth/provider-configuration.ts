@@ -1,7 +1,8 @@
-import type { Configuration, JWK, KoaContextWithOIDC, ResourceServer } from 'oidc-provider'
+import type { Account, Configuration, JWK, KoaContextWithOIDC, ResourceServer } from 'oidc-provider'
 import type { WorkspaceId } from '../base/ids.ts'
-import { commandLineClient, principalIdProperty } from './clients.ts'
+import { builtInClients, principalIdProperty } from './clients.ts'
 import type { OidcProviderModule } from './load-provider.ts'
+import { signInPolicy } from './sign-in-policy.ts'
 
 /** Lifetime of an access token, in seconds. Real clients of the compatible API expect an hour. */
 const accessTokenLifetimeSeconds = 3600
@@ -9,15 +10,31 @@ const accessTokenLifetimeSeconds = 3600
 /** The one scope there is: what the caller may do is decided by workspace role, at each request. */
 export const accessTokenScope = 'all-apis'
 
+/** Asks for a refresh token; without it there is none. */
+export const offlineScope = 'offline_access'
+
+/** What a person's access token may say: clients look there for whether they got a refresh token. */
+const userScope = `${accessTokenScope} ${offlineScope}`
+
 /** Paths below the issuer. */
 export const oauthPaths = {
   token: '/v1/token',
   keys: '/v1/keys',
   authorization: '/v1/authorize',
+  revocation: '/v1/revoke',
+  introspection: '/v1/introspect',
+  deviceAuthorization: '/v1/device/authorize',
+  device: '/device',
+  interaction: '/interaction',
+  signOut: '/logout',
 } as const
 
 const minuteSeconds = 60
+const hourSeconds = 3600
 const daySeconds = 86_400
+
+/** How long a browser stays signed in after it was last used here, in seconds. */
+const sessionLifetimeSeconds = 12 * hourSeconds
 
 /** What differs between the authorization servers of two workspaces. */
 export interface ProviderParts {
@@ -26,17 +43,37 @@ export interface ProviderParts {
   readonly cookieKeys: readonly string[]
   readonly signingJwk: JWK
   readonly isPasswordGrantOffered: boolean
+  readonly issuer: string
+  /** The principal behind an account id, while it is active and belongs to the workspace. */
+  readonly findAccount: (principalId: string) => Promise<Account | undefined>
+  readonly renderError: Configuration['renderError']
+  readonly deviceFlow: DeviceFlowPages
 }
 
+/** The pages on which a person enters the code that a device shows. */
+export type DeviceFlowPages = Required<
+  Pick<
+    NonNullable<NonNullable<Configuration['features']>['deviceFlow']>,
+    'userCodeInputSource' | 'userCodeConfirmSource' | 'successSource'
+  >
+>
+
 /** Configuration of an oidc-provider: what is offered is named here, everything else is switched off. */
-export function providerConfiguration(errors: OidcProviderModule['errors'], parts: ProviderParts): Configuration {
+export function providerConfiguration(module: OidcProviderModule, parts: ProviderParts): Configuration {
+  const { errors } = module
   const resource = resourceOf(parts.workspaceId)
   return {
     adapter: parts.adapter,
-    clients: parts.isPasswordGrantOffered ? [commandLineClient] : [],
+    clients: builtInClients(parts.isPasswordGrantOffered),
     jwks: { keys: [parts.signingJwk] },
     cookies: {
       keys: [...parts.cookieKeys],
+      // Browsers do not tell ports apart: two workspaces on one machine must not overwrite each other's.
+      names: {
+        session: `postern_${parts.workspaceId}_session`,
+        interaction: `postern_${parts.workspaceId}_interaction`,
+        resume: `postern_${parts.workspaceId}_resume`,
+      },
       long: { httpOnly: true, sameSite: 'lax', signed: true },
       short: { httpOnly: true, sameSite: 'lax', signed: true },
     },
@@ -44,20 +81,31 @@ export function providerConfiguration(errors: OidcProviderModule['errors'], part
       token: oauthPaths.token,
       jwks: oauthPaths.keys,
       authorization: oauthPaths.authorization,
+      revocation: oauthPaths.revocation,
+      introspection: oauthPaths.introspection,
+      device_authorization: oauthPaths.deviceAuthorization,
+      code_verification: oauthPaths.device,
     },
-    scopes: [accessTokenScope],
+    scopes: [accessTokenScope, offlineScope],
     claims: {},
-    responseTypes: [],
+    responseTypes: ['code'],
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
     clientDefaults: { id_token_signed_response_alg: 'ES256', grant_types: [], response_types: [] },
     enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
     extraClientMetadata: { properties: [principalIdProperty] },
     pkce: { required: () => true },
     clientBasedCORS: () => false,
-    findAccount: (_ctx, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
-    renderError: (ctx, out) => {
-      ctx.type = 'application/json'
-      ctx.body = out
+    findAccount: (_ctx, id) => parts.findAccount(id),
+    renderError: parts.renderError,
+    rotateRefreshToken: true,
+    interactions: {
+      policy: signInPolicy(module),
+      url: (_ctx, interaction) => `${parts.issuer}${oauthPaths.interaction}/${interaction.uid}`,
+    },
+    // A grant of its own for every sign-in: what ends one, such as a stolen refresh token, leaves the others alone.
+    loadExistingGrant: async (ctx) => {
+      const grantId = ctx.oidc.result?.consent?.grantId
+      return grantId === undefined ? undefined : ctx.oidc.provider.Grant.find(grantId)
     },
     features: {
       clientCredentials: { enabled: true },
@@ -65,6 +113,9 @@ export function providerConfiguration(errors: OidcProviderModule['errors'], part
       dPoP: { enabled: false },
       pushedAuthorizationRequests: { enabled: false },
       rpInitiatedLogout: { enabled: false },
+      revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
+      introspection: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
+      deviceFlow: { enabled: true, charset: 'base-20', mask: '****-****', deviceInfo: () => ({}), ...parts.deviceFlow },
       userinfo: { enabled: false },
       resourceIndicators: {
         enabled: true,
@@ -73,7 +124,8 @@ export function providerConfiguration(errors: OidcProviderModule['errors'], part
         getResourceServerInfo: (ctx, requested) => {
           if (requested !== resource) throw new errors.InvalidTarget()
           requireScope(errors, ctx)
-          return resourceServerOf(parts.workspaceId)
+          const isMachine = ctx.oidc.params?.grant_type === 'client_credentials'
+          return resourceServerOf(parts.workspaceId, isMachine ? accessTokenScope : userScope)
         },
       },
     },
@@ -91,11 +143,13 @@ export function providerConfiguration(errors: OidcProviderModule['errors'], part
       AuthorizationCode: minuteSeconds,
       BackchannelAuthenticationRequest: 10 * minuteSeconds,
       DeviceCode: 10 * minuteSeconds,
-      Grant: 14 * daySeconds,
+      // A sign-in ends after this time, however often it is refreshed.
+      Grant: 90 * daySeconds,
       IdToken: accessTokenLifetimeSeconds,
-      Interaction: 60 * minuteSeconds,
+      Interaction: hourSeconds,
+      // Unused for so long, it ends.
       RefreshToken: 14 * daySeconds,
-      Session: 14 * daySeconds,
+      Session: (_ctx, session) => (session.accountId === undefined ? hourSeconds : sessionLifetimeSeconds),
     },
   }
 }
@@ -106,9 +160,9 @@ export function resourceOf(workspaceId: WorkspaceId): string {
 }
 
 /** The API of a workspace as oidc-provider describes it: tokens for it are JWTs whose audience is the workspace's id. */
-export function resourceServerOf(workspaceId: WorkspaceId): ResourceServer {
+export function resourceServerOf(workspaceId: WorkspaceId, scope: string = accessTokenScope): ResourceServer {
   return {
-    scope: accessTokenScope,
+    scope,
     audience: workspaceId,
     accessTokenTTL: accessTokenLifetimeSeconds,
     accessTokenFormat: 'jwt',

@@ -40,7 +40,13 @@ it('is found by the three documents that clients read, all naming the same issue
     issuer: 'http://127.0.0.1/oidc',
     token_endpoint: 'http://127.0.0.1/oidc/v1/token',
     jwks_uri: 'http://127.0.0.1/oidc/v1/keys',
-    grant_types_supported: ['client_credentials', 'password'],
+    authorization_endpoint: 'http://127.0.0.1/oidc/v1/authorize',
+    device_authorization_endpoint: 'http://127.0.0.1/oidc/v1/device/authorize',
+    revocation_endpoint: 'http://127.0.0.1/oidc/v1/revoke',
+    introspection_endpoint: 'http://127.0.0.1/oidc/v1/introspect',
+    response_types_supported: ['code'],
+    code_challenge_methods_supported: ['S256'],
+    scopes_supported: ['all-apis', 'offline_access', 'openid'],
   })
   expect(await get('/oidc/.well-known/openid-configuration')).toEqual(oauth)
 })
@@ -131,13 +137,14 @@ it('refuses an expired and a deleted secret', async () => {
   expect((await ask(other.secret.reveal())).statusCode).toBe(401)
 })
 
-it('offers no grant but its own', async () => {
+it('offers a client no grant but its own', async () => {
   const basic = await addServicePrincipal(fixture)
   const ask = async (form: Record<string, string>) => (await requestToken(fixture.app, { form, basic })).json().error
-  expect(await ask({ grant_type: 'authorization_code', code: 'x' })).toBe('unsupported_grant_type')
-  expect(await ask({ grant_type: 'refresh_token', refresh_token: 'x' })).toBe('unsupported_grant_type')
+  expect(await ask({ grant_type: 'implicit' })).toBe('unsupported_grant_type')
+  expect(await ask({ grant_type: 'authorization_code', code: 'x' })).toBe('invalid_request')
+  expect(await ask({ grant_type: 'refresh_token', refresh_token: 'x' })).toBe('invalid_request')
   expect(await ask({ grant_type: 'password', username: 'a', password: 'b' })).toBe('invalid_request')
-  for (const url of ['/oidc/v1/authorize', '/oidc/me', '/oidc/session/end', '/oidc/request', '/oidc/reg']) {
+  for (const url of ['/oidc/me', '/oidc/session/end', '/oidc/request', '/oidc/reg']) {
     expect((await fixture.app.inject({ url })).statusCode, url).toBe(404)
   }
 })
@@ -225,6 +232,6 @@ it('offers no password grant where it is switched off', async () => {
     username: closed.adminEmail,
     password: closed.adminPassword.reveal(),
   }
-  expect((await requestToken(closed.app, { form })).statusCode).toBe(401)
+  expect((await requestToken(closed.app, { form })).json()).toMatchObject({ error: 'unsupported_grant_type' })
   await closed.close()
 })

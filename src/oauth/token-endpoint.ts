@@ -8,6 +8,7 @@ import type { CallerOf } from './caller.ts'
 import { principalIdProperty } from './clients.ts'
 import { type OauthErrorBody, oauthError } from './oauth-error.ts'
 import { oauthPaths } from './provider-configuration.ts'
+import { isTokenExchange } from './token-exchange-grant.ts'
 import type { TokenLimits } from './token-limits.ts'
 
 /**
@@ -32,11 +33,19 @@ export function aroundTokenEndpoint(deps: {
       answerFailure(ctx, thrown)
     }
     const body = ctx.body as Partial<OauthErrorBody>
-    if (body.error === 'invalid_client') ctx.body = { ...body, error_description: 'Client authentication failed' }
+    const sentence = knownSentence(body.error, (ctx.oidc as KoaContextWithOIDC['oidc'] | undefined)?.params?.grant_type)
+    if (sentence !== undefined) ctx.body = { ...body, error_description: sentence }
   }
 }
 
-/** Records who got an access token and which client failed to authenticate. Sign-ins with a password record themselves. */
+/** What real clients look for, to the letter. */
+function knownSentence(error: string | undefined, grantType: unknown): string | undefined {
+  if (error === 'invalid_client') return 'Client authentication failed'
+  if (error === 'invalid_grant' && grantType === 'refresh_token') return 'Refresh token is invalid'
+  return undefined
+}
+
+/** Records who got an access token and which client failed to authenticate. Sign-ins with a password and exchanges record themselves. */
 async function auditAnswer(
   deps: { readonly store: Store; readonly callerOf: CallerOf; readonly workspaceId: WorkspaceId },
   ctx: KoaContextWithOIDC,
@@ -45,6 +54,7 @@ async function auditAnswer(
   const isRefused = ctx.status === 401
   const { client, params } = ctx.oidc
   if (!(isIssued || isRefused) || params?.grant_type === 'password') return
+  if (isIssued && isTokenExchange(ctx)) return
   const principalId = client?.[principalIdProperty] as PrincipalId | undefined
   await recordAudit(deps.store.db, {
     ...deps.callerOf(ctx.req),

@@ -57,12 +57,22 @@ export async function findOauthArtifact(
   return row.consumed_at === null ? payload : { ...payload, consumed: Math.floor(row.consumed_at.getTime() / 1000) }
 }
 
+/**
+ * Marks an artifact as used.
+ * @returns whether this call did it: of any number at the same time one does, and an artifact that is gone is nobody's
+ */
 export async function consumeOauthArtifact(
   db: Kysely<Schema>,
   place: { readonly workspaceId: WorkspaceId; readonly model: string; readonly id: string },
   now: Date,
-): Promise<void> {
-  await db.updateTable('oauth_artifact').set({ consumed_at: now }).where(at(place)).execute()
+): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('oauth_artifact')
+    .set({ consumed_at: now })
+    .where(at(place))
+    .where('consumed_at', 'is', null)
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
 }
 
 export async function deleteOauthArtifact(
@@ -72,7 +82,7 @@ export async function deleteOauthArtifact(
   await db.deleteFrom('oauth_artifact').where(at(place)).execute()
 }
 
-/** Deletes everything that was issued under one grant: sign-out and code reuse end all of it. */
+/** Deletes a grant and everything that was issued under it: sign-out and reuse end all of it. */
 export async function deleteOauthArtifactsOfGrant(
   db: Kysely<Schema>,
   workspaceId: WorkspaceId,
@@ -81,8 +91,22 @@ export async function deleteOauthArtifactsOfGrant(
   await db
     .deleteFrom('oauth_artifact')
     .where('workspace_id', '=', workspaceId)
-    .where('grant_id', '=', grantId)
+    .where((row) =>
+      row.or([row('grant_id', '=', grantId), row.and([row('model', '=', 'Grant'), row('id', '=', grantId)])]),
+    )
     .execute()
+}
+
+/**
+ * Deletes what expired before that time, at most so many rows.
+ * @returns how many were deleted
+ */
+export async function deleteExpiredOauthArtifacts(db: Kysely<Schema>, before: Date, limit: number): Promise<number> {
+  const { numAffectedRows = 0n } = await sql`
+    delete from oauth_artifact where ctid = any (array(
+      select ctid from oauth_artifact where expires_at < ${before} limit ${limit}
+    ))`.execute(db)
+  return Number(numAffectedRows)
 }
 
 function at(place: { readonly workspaceId: WorkspaceId; readonly model: string; readonly id: string }) {

@@ -30,11 +30,14 @@ export interface Schema extends CatalogSchema, SqlSchema, IdentityProviderSchema
   data_source_secret: DataSourceSecretTable
   ssh_key: SshKeyTable
   postgres_role_binding: PostgresRoleBindingTable
+  session_statement_key: SessionStatementKeyTable
+  sql_extension: SqlExtensionTable
   instance_permission: InstancePermissionTable
   instance_maker: InstanceMakerTable
   signing_key: SigningKeyTable
   certificate: CertificateTable
   oauth_artifact: OauthArtifactTable
+  oauth_consent: OauthConsentTable
   audit_event: AuditEventTable
 }
 
@@ -253,6 +256,19 @@ export interface InstanceMakerTable {
   created_at: MadeByDatabase<Date>
 }
 
+export interface SessionStatementKeyTable {
+  singleton: Generated<boolean>
+  private_key_sealed: Buffer
+  created_at: MadeByDatabase<Date>
+}
+
+export interface SqlExtensionTable {
+  instance_id: Immutable<InstanceId>
+  database: Immutable<string>
+  created_by: PrincipalId | null
+  created_at: MadeByDatabase<Date>
+}
+
 export interface SigningKeyTable {
   id: Immutable<string>
   workspace_id: Immutable<WorkspaceId>
@@ -283,6 +299,13 @@ export interface OauthArtifactTable {
   uid: string | null
   expires_at: Date | null
   consumed_at: Date | null
+}
+
+export interface OauthConsentTable {
+  workspace_id: WorkspaceId
+  principal_id: PrincipalId
+  client_id: string
+  created_at: MadeByDatabase<Date>
 }
 
 export interface AuditEventTable {

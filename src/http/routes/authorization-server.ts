@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { isLoopbackHost } from '../../config/ip-address.ts'
 import { type AuthorizationServers, oauthMountPath } from '../../oauth/authorization-server.ts'
 import { oauthPaths } from '../../oauth/provider-configuration.ts'
 import type { HttpApp } from '../route.ts'
@@ -38,7 +39,7 @@ export function authorizationServerRoutes(
   const answer = async (request: FastifyRequest, reply: FastifyReply) => {
     const workspace = await deps.workspaces.of(request)
     const issuer = deps.workspaces.originOf(workspace) + oauthMountPath
-    const server = deps.authorizationServers.for(workspace.id, issuer)
+    const server = deps.authorizationServers.for(workspace, issuer)
     reply.hijack()
     for (const [name, value] of Object.entries(reply.getHeaders())) {
       if (value !== undefined) reply.raw.setHeader(name, value)
@@ -54,6 +55,36 @@ export function authorizationServerRoutes(
     oauth.get(`${oauthMountPath}/.well-known/oauth-authorization-server`, hidden, answer)
     oauth.get(`${oauthMountPath}/.well-known/openid-configuration`, hidden, answer)
     oauth.get(oauthMountPath + oauthPaths.keys, hidden, answer)
-    oauth.post(oauthMountPath + oauthPaths.token, hidden, answer)
+    const { token, revocation, introspection, deviceAuthorization } = oauthPaths
+    for (const path of [token, revocation, introspection, deviceAuthorization]) {
+      oauth.post(oauthMountPath + path, hidden, answer)
+    }
+    const page = async (request: FastifyRequest, reply: FastifyReply) => {
+      const elsewhere = await canonicalAddress(deps.workspaces, request)
+      return elsewhere === undefined ? answer(request, reply) : reply.redirect(elsewhere, 303)
+    }
+    const { authorization, device, interaction, signOut } = oauthPaths
+    for (const path of [
+      authorization,
+      `${authorization}/:uid`,
+      device,
+      `${device}/:uid`,
+      `${interaction}/:uid`,
+      signOut,
+    ]) {
+      oauth.get(oauthMountPath + path, hidden, page)
+    }
+    for (const path of [device, `${interaction}/:uid`, signOut]) oauth.post(oauthMountPath + path, hidden, answer)
   })
+}
+
+/**
+ * Where a browser should be that came by another name of this machine: its cookies would not come back, since the pages name
+ * each other by the issuer. Other names are the business of whoever stands in front.
+ */
+async function canonicalAddress(workspaces: RequestWorkspaces, request: FastifyRequest): Promise<string | undefined> {
+  const origin = workspaces.originOf(await workspaces.of(request))
+  const { host, hostname } = new URL(origin)
+  if (!isLoopbackHost(hostname.replace(/^\[|\]$/g, '')) || request.host.toLowerCase() === host) return undefined
+  return origin + request.url
 }

@@ -51,3 +51,18 @@ create table federation_policy (
 );
 comment on table federation_policy is
   'Whose tokens a service principal may exchange for access tokens: issuer, audience and subject, all compared exactly.';
+
+-- Who let which client act for him. The grants themselves are artifacts, one for each sign-in.
+
+create table oauth_consent (
+  workspace_id bigint not null references workspace on delete cascade,
+  principal_id bigint not null references principal on delete cascade,
+  client_id text not null,
+  created_at timestamptz not null default now(),
+  primary key (workspace_id, principal_id, client_id)
+);
+create index oauth_consent_by_principal on oauth_consent (principal_id);
+comment on table oauth_consent is 'Clients that a person allowed once: they are not asked about again.';
+
+create index oauth_artifact_by_uid on oauth_artifact (workspace_id, model, uid) where uid is not null;
+create unique index oauth_artifact_user_code_is_unique on oauth_artifact (workspace_id, model, user_code) where user_code is not null;

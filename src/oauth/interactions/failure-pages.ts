@@ -1,0 +1,38 @@
+import type { ErrorOut, KoaContextWithOIDC } from 'oidc-provider'
+import type { PosternError } from '../../base/errors.ts'
+import { messagePage } from '../pages/message-page.ts'
+import { oauthPaths } from '../provider-configuration.ts'
+import { sendPage } from './send-page.ts'
+
+/** Paths that browsers are sent to; all others answer programs. */
+const pagePaths = [oauthPaths.authorization, oauthPaths.device, oauthPaths.interaction, oauthPaths.signOut]
+
+/** Whether people look at the answer. */
+export function isPagePath(path: string): boolean {
+  return pagePaths.some((page) => path === page || path.startsWith(`${page}/`))
+}
+
+/** A failure of ours, for a person. */
+export function showFailure(ctx: KoaContextWithOIDC, error: PosternError, thrown: unknown): void {
+  if (error.code === 'INTERNAL') ctx.app.emit('error', thrown, ctx)
+  const { hint, message, row } = error
+  sendPage(ctx, row.http, messagePage('This did not work', `${message}.`, hint ?? row.action))
+}
+
+/** A request that oidc-provider refuses and cannot send back to the client: to a person as a page, to a program as JSON. */
+export function renderOauthError(ctx: KoaContextWithOIDC, out: ErrorOut): void {
+  if (!isPagePath(ctx.path)) {
+    ctx.type = 'application/json'
+    ctx.body = out
+    return
+  }
+  const isOurs = out.error === 'server_error'
+  const text = isOurs
+    ? 'Something went wrong on this side.'
+    : `The request was refused: ${out.error_description ?? out.error}.`
+  sendPage(
+    ctx,
+    ctx.status,
+    messagePage('You cannot sign in this way', text, 'Start again from the program that sent you here.'),
+  )
+}

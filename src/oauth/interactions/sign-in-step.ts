@@ -1,0 +1,61 @@
+import type { KoaContextWithOIDC } from 'oidc-provider'
+import { PosternError } from '../../base/errors.ts'
+import { Secret } from '../../base/secret.ts'
+import { signInWithPassword } from '../../identity/sign-in-with-password.ts'
+import { signInPage } from '../pages/sign-in-page.ts'
+import { finishInteraction, finishSignIn } from './finish-interaction.ts'
+import { formTargetsOf } from './form-targets.ts'
+import type { Interaction, InteractionDependencies } from './interaction-dependencies.ts'
+import { sendPage } from './send-page.ts'
+
+const emailMaxChars = 254
+const passwordMaxChars = 1024
+
+/** What everybody reads whose sign-in is refused: it does not tell whether the user exists. */
+const neutralFailure = 'E-mail or password is wrong.'
+
+/** Shows the sign-in page. */
+export async function showSignIn(
+  deps: InteractionDependencies,
+  ctx: KoaContextWithOIDC,
+  interaction: Interaction,
+  answer: { readonly status: number; readonly email: string; readonly failure?: string },
+): Promise<void> {
+  const { params, uid } = interaction
+  const client = await deps.provider.Client.find(String(params.client_id))
+  const page = signInPage({
+    workspaceName: deps.workspace.name,
+    clientName: client?.clientName ?? String(params.client_id),
+    email: answer.email,
+    failure: answer.failure,
+    links: [],
+    isPasswordOffered: true,
+    formToken: deps.formTokens.for(uid),
+    formTargets: formTargetsOf(params),
+  })
+  sendPage(ctx, answer.status, page)
+}
+
+/** Takes the form of the sign-in page. */
+export async function takeSignIn(
+  deps: InteractionDependencies,
+  ctx: KoaContextWithOIDC,
+  interaction: Interaction,
+  form: URLSearchParams,
+): Promise<void> {
+  if (form.get('action') === 'cancel') return finishInteraction(ctx, interaction, { error: 'access_denied' })
+  const email = (form.get('email') ?? '').trim().slice(0, emailMaxChars)
+  const password = form.get('password') ?? ''
+  const again = (status: number, failure: string) => showSignIn(deps, ctx, interaction, { status, email, failure })
+  if (email === '' || password === '' || password.length > passwordMaxChars) return again(400, neutralFailure)
+  const attempt = { workspaceId: deps.workspace.id, email, password: new Secret(password), ...deps.callerOf(ctx.req) }
+  try {
+    const signIn = await signInWithPassword(deps, attempt)
+    if (!signIn.ok) return await again(400, neutralFailure)
+    return await finishSignIn(deps, ctx, interaction, signIn.principalId, 'pwd')
+  } catch (thrown) {
+    if (!(thrown instanceof PosternError) || thrown.code !== 'RATE_LIMITED') throw thrown
+    ctx.set('Retry-After', String(thrown.detail?.retryAfterSeconds ?? 60))
+    return again(429, `${thrown.message}. Wait a minute, then try again.`)
+  }
+}
