@@ -32,6 +32,7 @@ export async function authorizeLogin(
     principalId: principal.principalId,
     instance,
     roleName: attempt.roleName,
+    readOnly: principal.readOnly,
   }
   const reading = await reader.read(question)
   const decision = decideLogin(principal, question, reading.facts)

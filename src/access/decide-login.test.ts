@@ -14,16 +14,17 @@ const principal = VerifiedPrincipal.afterVerification({
   workspaceId,
   principalId,
   instanceIds: [instanceId],
+  proof: 'credential',
   groupId: undefined,
   readOnly: false,
   credentialId: 'c1',
   expiresAt: new Date('2026-01-01T01:00:00Z'),
 })
-const question: LoginQuestion = { workspaceId, principalId, instance: { name: 'sample' }, roleName: 'ana' }
+const question: LoginQuestion = { workspaceId, principalId, instance: { name: 'sample' }, roleName: 'ana', readOnly: false }
 
 const allowedFacts = {
   principal: { name: 'ana@example.test', active: true, inWorkspace: true },
-  instance: { id: instanceId, name: 'sample', kind: 'external', state: 'AVAILABLE', defaultDatabase: 'shop' },
+  instance: { id: instanceId, name: 'sample', kind: 'external', state: 'AVAILABLE', defaultDatabase: 'shop', accessTokenLogin: false },
   binding: {
     id: '8d2f1f9e-0000-4000-8000-000000000002' as RoleBindingId,
     roleOid: '16384',
@@ -45,6 +46,7 @@ const allowedFacts = {
     tlsMode: 'verify-full',
     routeSecrets: null,
   },
+  readOnlySources: [],
 } satisfies LoginFacts
 
 describe('a login', () => {

@@ -1,4 +1,5 @@
 import type { LoginFacts, LoginQuestion } from '../store/login-facts.ts'
+import type { LoginSource } from '../store/login-source.ts'
 import { routeOf } from './data-source-secrets.ts'
 import { LoginGrant } from './login-grant.ts'
 import type { VerifiedPrincipal } from './verified-principal.ts'
@@ -11,6 +12,8 @@ export type LoginDenial =
   | 'instance-not-found'
   | 'credential-wrong-instance'
   | 'credential-wrong-group'
+  | 'access-token-not-accepted'
+  | 'read-only-unavailable'
   | 'instance-not-available'
   | 'role-not-bound'
   | 'role-of-another'
@@ -32,8 +35,11 @@ export function decideLogin(principal: VerifiedPrincipal, question: LoginQuestio
   if (!facts.principal.inWorkspace) return denied('not-in-workspace')
 
   const { instance, binding, adminDataSource } = facts
+  const principalName = facts.principal.name
   if (instance === null) return denied('instance-not-found')
-  if (!principal.instanceIds.includes(instance.id)) return denied('credential-wrong-instance')
+  if (principal.proof === 'access-token') {
+    if (!instance.accessTokenLogin) return denied('access-token-not-accepted')
+  } else if (!principal.instanceIds.includes(instance.id)) return denied('credential-wrong-instance')
   if (instance.state !== 'AVAILABLE' || adminDataSource === null) {
     return { allowed: false, denial: 'instance-not-available', state: instance.state }
   }
@@ -44,22 +50,32 @@ export function decideLogin(principal: VerifiedPrincipal, question: LoginQuestio
   if (!binding.holderActive) return denied('group-inactive')
   if (binding.holderKind === 'group' && !binding.holderInWorkspace) return denied('group-not-in-workspace')
 
-  const grant = LoginGrant.afterAuthorization({
-    workspaceId: principal.workspaceId,
-    principalId: principal.principalId,
-    principalName: facts.principal.name,
-    instanceId: instance.id,
-    instanceName: instance.name,
-    roleName: question.roleName,
-    bindingId: binding.id,
-    roleOid: binding.roleOid,
-    systemIdentifier: binding.systemIdentifier,
-    route: routeOf({ ...adminDataSource, username: question.roleName }),
-    routeSecrets: adminDataSource.routeSecrets,
-    loginKeySealed: binding.loginKeySealed,
-    defaultDatabase: instance.defaultDatabase,
-  })
-  return { allowed: true, grant }
+  const loginKeyRoute = routeOf({ ...adminDataSource, username: question.roleName })
+  const grantFor = (source: LoginSource, alternatives: readonly LoginGrant[]) =>
+    LoginGrant.afterAuthorization({
+      workspaceId: principal.workspaceId,
+      principalId: principal.principalId,
+      principalName,
+      instanceId: instance.id,
+      instanceName: instance.name,
+      roleName: question.roleName,
+      bindingId: binding.id,
+      roleOid: binding.roleOid,
+      systemIdentifier: binding.systemIdentifier,
+      route: routeOf({ ...source, username: question.roleName }),
+      routeSecrets: source.routeSecrets,
+      loginKeySealed: binding.loginKeySealed,
+      loginKeyRoute,
+      readOnly: principal.readOnly,
+      alternatives,
+      expiresAt: principal.expiresAt,
+      defaultDatabase: instance.defaultDatabase,
+    })
+  if (!principal.readOnly) return { allowed: true, grant: grantFor(adminDataSource, []) }
+  const [first, ...others] = facts.readOnlySources
+  if (first === undefined) return denied('read-only-unavailable')
+  const alternatives = others.map((source) => grantFor(source, []))
+  return { allowed: true, grant: grantFor(first, alternatives) }
 }
 
 function denied(denial: LoginDenial): LoginDecision {

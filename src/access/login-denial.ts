@@ -58,6 +58,14 @@ export function explainDenial(denial: LoginDenial, target: LoginAttempt, state: 
         `this credential was issued for the Postgres role of a group, and ${role} is another one`,
         'Log in with the name of the Postgres role of that group, or get a database credential that names no group.',
       )
+    case 'access-token-not-accepted':
+      return neutralRefusal(target.roleName)
+    case 'read-only-unavailable':
+      return new PosternError(
+        'READ_ONLY_UNAVAILABLE',
+        `authentication failed: this credential is for reading, and ${instance} has no read-only data source`,
+        { hint: 'Have a physical standby added as a read-only data source, or get a credential without READ_ONLY.' },
+      )
     case 'instance-not-available':
       return refusal(
         'INSTANCE_NOT_AVAILABLE',

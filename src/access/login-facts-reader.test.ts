@@ -59,6 +59,7 @@ const principal = VerifiedPrincipal.afterVerification({
   workspaceId,
   principalId: ana,
   instanceIds: [instanceId],
+  proof: 'credential',
   groupId: undefined,
   readOnly: false,
   credentialId: 'c1',
@@ -144,7 +145,7 @@ describe('a removal that this node has seen is not undone by the store going awa
 
   test('by an answer that was on its way when the removal was seen', async () => {
     const reader = newReader()
-    const question = { workspaceId, principalId: ana, instance: { name: 'sample' }, roleName: 'ana' }
+    const question = { workspaceId, principalId: ana, instance: { name: 'sample' }, roleName: 'ana', readOnly: false }
     const slow = await reader.read(question)
     await store.pool.query(`delete from postgres_role_binding where role_name = 'ana'`)
     expect(await login(reader)).toBe('role-not-bound')

@@ -4,6 +4,12 @@ import type { Clock } from '../base/clock.ts'
 import { withDeadline } from '../base/deadline.ts'
 import { PosternError } from '../base/errors.ts'
 import { type LoginFacts, type LoginQuestion, readLoginFacts } from '../store/login-facts.ts'
+import {
+  isBoundOid,
+  type NativeLoginFacts,
+  type NativeLoginQuestion,
+  readNativeLoginFacts,
+} from '../store/native-login-facts.ts'
 import type { LoginDecision, LoginDenial } from './decide-login.ts'
 
 /** The facts of one login, and where they come from. */
@@ -56,16 +62,47 @@ export class LoginFactsReader {
     if (!this.#mayAsk()) return this.#recall(question, undefined)
     this.#underWay.add(question)
     try {
-      const reading = readLoginFacts(this.#pool, question)
+      return { question, facts: await this.#ask(readLoginFacts(this.#pool, question)), source: 'store' }
+    } catch (cause) {
+      this.#underWay.delete(question)
+      return this.#recall(question, cause)
+    }
+  }
+
+  /**
+   * Reads what decides a login by password. Nothing of it is remembered: while the store is away there is none.
+   * @throws PosternError STORE_UNAVAILABLE
+   */
+  async readNative(question: NativeLoginQuestion): Promise<NativeLoginFacts | null> {
+    return this.#askOrRefuse(() => readNativeLoginFacts(this.#pool, question))
+  }
+
+  /** Whether Postern made the role with this oid in this cluster. @throws PosternError STORE_UNAVAILABLE */
+  async isBoundOid(systemIdentifier: string, roleOid: string): Promise<boolean> {
+    return this.#askOrRefuse(() => isBoundOid(this.#pool, systemIdentifier, roleOid))
+  }
+
+  async #askOrRefuse<T>(read: () => Promise<T>): Promise<T> {
+    const refusal = (cause: unknown) =>
+      new PosternError('STORE_UNAVAILABLE', 'Logins cannot be checked right now', { cause })
+    if (!this.#mayAsk()) throw refusal(undefined)
+    try {
+      return await this.#ask(read())
+    } catch (cause) {
+      throw refusal(cause)
+    }
+  }
+
+  async #ask<T>(reading: Promise<T>): Promise<T> {
+    try {
       const late = 'The metadata store did not answer in time'
       const facts = await withDeadline(reading, this.#deadlineMs, 'STORE_UNAVAILABLE', late)
       this.#failuresInARow = 0
-      return { question, facts, source: 'store' }
-    } catch (cause) {
-      this.#underWay.delete(question)
+      return facts
+    } catch (thrown) {
       this.#failuresInARow += 1
       if (this.#failuresInARow >= breakerThreshold) this.#pause()
-      return this.#recall(question, cause)
+      throw thrown
     }
   }
 
@@ -135,8 +172,11 @@ function contradictedBy(
       return onInstance
     case 'credential-wrong-instance':
     case 'credential-wrong-group':
+    case 'read-only-unavailable':
       // Says something of this credential, not of its principal.
       return () => false
+    case 'access-token-not-accepted':
+      return (other) => onInstance(other) && other.facts.instance?.accessTokenLogin === true
     case 'role-not-bound':
       return ofRole
     case 'role-of-another':
@@ -154,5 +194,6 @@ function contradictedBy(
 
 function keyOf(question: LoginQuestion): string {
   const instance = 'name' in question.instance ? `n:${question.instance.name}` : `i:${question.instance.id}`
-  return [question.workspaceId, question.principalId, instance, question.roleName].join('\0')
+  const scope = question.readOnly ? 'ro' : 'rw'
+  return [question.workspaceId, question.principalId, instance, question.roleName, scope].join('\0')
 }

@@ -22,6 +22,14 @@ interface LoginGrantFields {
   readonly routeSecrets: { readonly id: DataSourceId; readonly username: string; readonly sealed: SealedSecrets } | null
   /** Sealed SCRAM login key; null where the upstream knows the gateway by its operating system user (managed instances). */
   readonly loginKeySealed: Uint8Array | null
+  /** What the login key is sealed for: the admin data source, with the bound Postgres role as its user. */
+  readonly loginKeyRoute: DataSourceRoute
+  /** The session is to be on a physical standby, and is checked to be. */
+  readonly readOnly: boolean
+  /** Other ways for the same login, tried in turn when this one does not lead to a session. */
+  readonly alternatives: readonly LoginGrant[]
+  /** When the credential or token of this login ends to open sessions. */
+  readonly expiresAt: Date
   /** The database that `databricks_postgres` stands for where no real one exists. */
   readonly defaultDatabase: string
 }

@@ -3,6 +3,8 @@ import type { InstanceId, PrincipalId, WorkspaceId } from '../base/ids.ts'
 interface VerifiedPrincipalFields {
   readonly workspaceId: WorkspaceId
   readonly principalId: PrincipalId
+  /** What was presented. An access token names no instance: those that take it say so themselves. */
+  readonly proof: 'credential' | 'access-token'
   /** The instances that the credential names: 1 to 10 immutable ids. */
   readonly instanceIds: readonly InstanceId[]
   /** The only group as whose Postgres role the credential logs in; undefined: any Postgres role that the principal holds. */
@@ -15,13 +17,14 @@ interface VerifiedPrincipalFields {
 }
 
 /**
- * Proof that a database credential was verified: signature, type, issuer, audience and expiry. Only
- * {@link verifyDatabaseCredential} makes one; an object literal of the same shape does not compile.
+ * Proof that a database credential, or an access token, was verified: signature, type, issuer, audience and expiry. Only
+ * {@link verifyDatabaseCredential} and {@link verifyAccessTokenPassword} make one; an object literal of the same shape does not compile.
  */
 export class VerifiedPrincipal {
   readonly #proof = true
   readonly workspaceId: WorkspaceId
   readonly principalId: PrincipalId
+  readonly proof: 'credential' | 'access-token'
   readonly instanceIds: readonly InstanceId[]
   readonly groupId: PrincipalId | undefined
   readonly readOnly: boolean
@@ -31,6 +34,7 @@ export class VerifiedPrincipal {
   private constructor(fields: VerifiedPrincipalFields) {
     this.workspaceId = fields.workspaceId
     this.principalId = fields.principalId
+    this.proof = fields.proof
     this.instanceIds = fields.instanceIds
     this.groupId = fields.groupId
     this.readOnly = fields.readOnly
@@ -38,7 +42,7 @@ export class VerifiedPrincipal {
     this.expiresAt = fields.expiresAt
   }
 
-  /** For verify-credential.ts alone. */
+  /** For verify-credential.ts and verify-access-token-password.ts alone. */
   static afterVerification(fields: VerifiedPrincipalFields): VerifiedPrincipal {
     return new VerifiedPrincipal(fields)
   }

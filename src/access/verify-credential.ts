@@ -63,6 +63,7 @@ export async function verifyDatabaseCredential(
     principal: VerifiedPrincipal.afterVerification({
       workspaceId,
       principalId,
+      proof: 'credential',
       instanceIds,
       groupId: group as PrincipalId | undefined,
       readOnly: readOnly === true,

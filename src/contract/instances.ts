@@ -76,11 +76,31 @@ export const ValidateOnlyQuery = z.object({
   validateOnly: z.stringbool().default(false).describe('Test the data sources and store nothing.'),
 })
 
+/** Who may log in how, and what a revocation does to open sessions. Off, and nobody, unless switched on. */
+const loginSettings = {
+  nativeLoginEnabled: z.boolean().describe('Postgres roles with passwords may log in.'),
+  nativeLoginRoles: z
+    .array(z.string().min(1).max(63))
+    .max(50)
+    .describe(
+      'Postgres roles that may log in by password although they are superusers, may replicate or are the user of a data source.',
+    ),
+  accessTokenLoginEnabled: z
+    .boolean()
+    .describe('Access tokens of the workspace are taken as passwords, besides database credentials.'),
+  endSessionsOnRevocation: z
+    .boolean()
+    .describe('Open sessions end when the principal is deactivated, leaves the group or loses the Postgres role.'),
+}
+
 /** Absent: stays as it is. Null: back to the default. */
 export const UpdateInstanceInput = z.strictObject({
   etag: z.string().max(64).optional().describe('etag that the change is based on; another one stored means 409.'),
   skipTest,
-  nativeLoginEnabled: z.boolean().optional(),
+  nativeLoginEnabled: loginSettings.nativeLoginEnabled.optional(),
+  nativeLoginRoles: loginSettings.nativeLoginRoles.nullable().optional(),
+  accessTokenLoginEnabled: loginSettings.accessTokenLoginEnabled.optional(),
+  endSessionsOnRevocation: loginSettings.endSessionsOnRevocation.optional(),
   title: settings.title.nullable().optional(),
   environment: settings.environment.nullable().optional(),
   labels: settings.labels.nullable().optional(),
@@ -99,7 +119,7 @@ export type UpdateInstanceInput = z.infer<typeof UpdateInstanceInput>
 
 /** Fields of an instance that an update mask names, besides those of its admin data source (`adminDataSource.host`). */
 export const INSTANCE_FIELDS = [
-  'nativeLoginEnabled',
+  ...(Object.keys(loginSettings) as (keyof typeof loginSettings)[]),
   ...(Object.keys(settings) as (keyof typeof settings)[]),
   'adminDataSource',
   'readOnlyDataSources',
@@ -130,7 +150,7 @@ export const Instance = z.object({
   syncDatabases: z.array(z.string()).nullable(),
   serverVersion: z.string().nullable(),
   defaultDatabase: z.string(),
-  nativeLoginEnabled: z.boolean(),
+  ...loginSettings,
   gatewayHost: z.string().nullable().describe('Host name that routes to it by SNI; null where people cannot log in.'),
   gatewayPort: z.number().int(),
   creator: z.string().nullable(),

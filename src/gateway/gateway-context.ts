@@ -1,4 +1,5 @@
 import type { LoginGrant } from '../access/login-grant.ts'
+import type { NativeGrant } from '../access/native-grant.ts'
 import type { AuditReason } from '../audit/audit-record.ts'
 import type { SessionId } from '../base/ids.ts'
 import type { MasterKey } from '../crypto/master-key.ts'
@@ -24,7 +25,9 @@ export interface GatewaySettings {
   readonly peerSocketRoot: string
 }
 
-export interface GatewayDependencies extends Omit<LoginDependencies, 'strangers'> {
+export interface GatewayDependencies extends Omit<LoginDependencies, 'strangers' | 'passwordAttempts'> {
+  /** A neutral refusal is answered no sooner than this after the password came, so that time tells nothing. */
+  readonly denialFloorMs: number
   readonly settings: GatewaySettings
   readonly transport: Transport
   readonly tls: TlsIdentity
@@ -39,7 +42,7 @@ export interface GatewayDependencies extends Omit<LoginDependencies, 'strangers'
 }
 
 /** What the stages of a session share. */
-export interface GatewayContext extends GatewayDependencies, LoginDependencies {
+export interface GatewayContext extends GatewayDependencies, Pick<LoginDependencies, 'strangers' | 'passwordAttempts'> {
   readonly preAuth: PreAuth
   readonly sessions: Sessions
   readonly cancelKeys: CancelKeys
@@ -48,7 +51,7 @@ export interface GatewayContext extends GatewayDependencies, LoginDependencies {
   recordSession(
     action: 'session.start' | 'session.end',
     session: { readonly id: SessionId; readonly peer: string },
-    grant: LoginGrant,
+    grant: LoginGrant | NativeGrant,
     detail: Readonly<Record<string, string | number>>,
     /** Why the session did not come to be, where it did not. */
     failure?: AuditReason,

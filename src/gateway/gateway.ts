@@ -1,3 +1,4 @@
+import { LoginGrant } from '../access/login-grant.ts'
 import { asPosternError } from '../base/errors.ts'
 import { addressKey } from '../identity/address-key.ts'
 import { AttemptLimit } from '../identity/attempt-limit.ts'
@@ -7,6 +8,7 @@ import type { ByteListener, TlsIdentity } from '../transport/byte-socket.ts'
 import { CancelKeys } from './cancel-keys.ts'
 import { CancelPlaces } from './cancel-places.ts'
 import type { GatewayContext, GatewayDependencies } from './gateway-context.ts'
+import { PasswordAttempts } from './password-attempts.ts'
 import { PreAuth } from './pre-auth.ts'
 import { RefusedStrangers } from './refused-strangers.ts'
 import { runSession } from './session.ts'
@@ -76,6 +78,7 @@ export async function startGateway(deps: GatewayDependencies): Promise<Gateway> 
     sessions,
     cancelKeys,
     strangers: new RefusedStrangers(),
+    passwordAttempts: new PasswordAttempts(deps.denialFloorMs),
     async cancel(fingerprint, peer) {
       const address = addressKey(peer)
       const leave = cancels.enter(address)
@@ -93,14 +96,15 @@ export async function startGateway(deps: GatewayDependencies): Promise<Gateway> 
       }
     },
     recordSession(action, session, grant, detail, failure) {
-      const { workspaceId, principalId, principalName, instanceId, instanceName, roleName } = grant.fields
+      const { workspaceId, instanceId, instanceName, roleName } = grant.fields
+      const principal = LoginGrant.isOne(grant) ? grant.fields : undefined
       const record = auditRecord({
         action,
         outcome: failure === undefined ? 'allowed' : 'failed',
         reason: failure ?? null,
         workspaceId,
-        actorId: principalId,
-        actorName: principalName,
+        actorId: principal?.principalId ?? null,
+        actorName: principal?.principalName ?? null,
         targetType: 'instance',
         targetId: instanceId,
         targetName: instanceName,

@@ -1,4 +1,5 @@
-import type { LoginGrant } from '../access/login-grant.ts'
+import { LoginGrant } from '../access/login-grant.ts'
+import type { NativeGrant } from '../access/native-grant.ts'
 import { cancelUpstream } from '../access/upstream/cancel-upstream.ts'
 import { connectUpstream, UpstreamRefusal, type UpstreamSession } from '../access/upstream/connect-upstream.ts'
 import { type LoginChannel, PeerGone } from '../access/upstream/login-channel.ts'
@@ -16,6 +17,7 @@ import { login } from './login.ts'
 import { negotiate, type TlsStartup, UnansweredViolation } from './negotiate.ts'
 import { Relay } from './relay.ts'
 import { type LoginTarget, resolveTarget } from './resolve-target.ts'
+import type { LoginOutcome } from './verdict.ts'
 import type { SessionPlace } from './sessions.ts'
 
 /**
@@ -54,9 +56,9 @@ export async function runSession(gateway: GatewayContext, socket: AcceptedSocket
     gateway.sessions.requireRoom()
     if (!gateway.isLoaded()) throw notLoaded()
     const target = resolveTarget(client, gateway.findWorkspaceByDomain)
-    const outcome = await login(gateway, client.channel, client.startup, target, session)
+    const outcome = await login(gateway, client.channel, client.startup, target, session, onChannel)
     if (!outcome.allowed) throw outcome.refusal
-    await openSession(gateway, session, client, target, outcome.grant, onChannel)
+    await openSession(gateway, session, client, target, outcome, onChannel)
     gateway.metrics.loginEnded('allowed', performance.now() - startedAt)
   } catch (thrown) {
     if (client !== undefined)
@@ -83,19 +85,27 @@ async function openSession(
   session: { id: SessionId; peer: string },
   client: TlsStartup,
   target: LoginTarget,
-  grant: LoginGrant,
+  { grant, upstream: opened }: LoginOutcome & { readonly allowed: true },
   onChannel: (channel: LoginChannel) => void,
 ): Promise<void> {
   let place: SessionPlace | undefined
   try {
-    place = gateway.sessions.takePlace(grant.fields.principalId)
-    const upstream = await connectUpstream(gateway, grant, target, onChannel)
-    startRelay(gateway, session, client, grant, upstream, place)
+    place = gateway.sessions.takePlace(holderOf(grant))
+    const upstream = LoginGrant.isOne(grant) ? await connectUpstream(gateway, grant, target, onChannel) : opened
+    if (upstream === undefined) throw new PosternError('INTERNAL', 'a login by password has no session at the database')
+    startRelay(gateway, session, client, upstream, place)
   } catch (thrown) {
     place?.leave()
+    opened?.channel.socket.destroy()
     gateway.recordSession('session.start', session, grant, {}, reasonOf(thrown))
     throw thrown
   }
+}
+
+/** A role with a password has no principal: its sessions count for itself. */
+function holderOf(grant: LoginGrant | NativeGrant): string {
+  const { instanceId, roleName } = grant.fields
+  return LoginGrant.isOne(grant) ? grant.fields.principalId : `${instanceId}/${roleName}`
 }
 
 function reasonOf(thrown: unknown): AuditReason {
@@ -146,12 +156,11 @@ function startRelay(
   gateway: GatewayContext,
   session: { id: SessionId; peer: string },
   client: TlsStartup,
-  grant: LoginGrant,
   upstream: UpstreamSession,
   place: SessionPlace,
 ): void {
   requireBothSides(client.channel, upstream.channel)
-  const { backendKey } = upstream
+  const { backendKey, grant } = upstream
   const minor = Math.min(client.startup.minor, LATEST_PROTOCOL_MINOR)
   const cancelKey =
     backendKey &&

@@ -1,5 +1,4 @@
 import { PosternError } from '../base/errors.ts'
-import type { PrincipalId } from '../base/ids.ts'
 import type { Relay } from './relay.ts'
 
 /** A place that a login has taken, until its session ends or does not come to be. */
@@ -19,7 +18,7 @@ interface SessionLimits {
 export class Sessions {
   readonly #limits: SessionLimits
   readonly #open = new Set<Relay>()
-  readonly #placesOf = new Map<PrincipalId, number>()
+  readonly #placesOf = new Map<string, number>()
   #places = 0
   #endedFromClients = 0
   #endedFromUpstreams = 0
@@ -48,11 +47,14 @@ export class Sessions {
     )
   }
 
-  /** @throws PosternError TOO_MANY_SESSIONS | SHUTTING_DOWN */
-  takePlace(principalId: PrincipalId): SessionPlace {
+  /**
+   * @param holder who the session is counted for: a principal, or a Postgres role of an instance
+   * @throws PosternError TOO_MANY_SESSIONS | SHUTTING_DOWN
+   */
+  takePlace(holder: string): SessionPlace {
     this.requireRoom()
     const { maxSessionsPerPrincipal } = this.#limits
-    const taken = this.#placesOf.get(principalId) ?? 0
+    const taken = this.#placesOf.get(holder) ?? 0
     if (taken >= maxSessionsPerPrincipal) {
       throw new PosternError(
         'TOO_MANY_SESSIONS',
@@ -60,7 +62,7 @@ export class Sessions {
         { hint: 'Close sessions that are not used, or have gatewayMaxSessionsPerPrincipal raised.' },
       )
     }
-    this.#placesOf.set(principalId, taken + 1)
+    this.#placesOf.set(holder, taken + 1)
     this.#places += 1
     let left = false
     let session: Relay | undefined
@@ -73,7 +75,7 @@ export class Sessions {
         if (left) return
         left = true
         this.#places -= 1
-        this.#giveBack(principalId)
+        this.#giveBack(holder)
         if (session === undefined) return
         this.#open.delete(session)
         this.#endedFromClients += session.bytesFromClient
@@ -93,10 +95,10 @@ export class Sessions {
     return { fromClients, fromUpstreams }
   }
 
-  #giveBack(principalId: PrincipalId): void {
-    const taken = (this.#placesOf.get(principalId) ?? 1) - 1
-    if (taken > 0) this.#placesOf.set(principalId, taken)
-    else this.#placesOf.delete(principalId)
+  #giveBack(holder: string): void {
+    const taken = (this.#placesOf.get(holder) ?? 1) - 1
+    if (taken > 0) this.#placesOf.set(holder, taken)
+    else this.#placesOf.delete(holder)
   }
 
   /**

@@ -8,7 +8,13 @@ const INSTANCE_PATHS: readonly string[] = [
 ]
 
 /** Fields of which null means nothing: a mask that names one needs its value. */
-const NEED_VALUES: readonly string[] = ['nativeLoginEnabled', 'adminDataSource', 'readOnlyDataSources']
+const NEED_VALUES: readonly string[] = [
+  'nativeLoginEnabled',
+  'accessTokenLoginEnabled',
+  'endSessionsOnRevocation',
+  'adminDataSource',
+  'readOnlyDataSources',
+]
 
 /**
  * The part of a change that its mask names. A named field that the body lacks goes back to its default (null); a field that the

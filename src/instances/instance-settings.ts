@@ -1,7 +1,13 @@
+import { checkPostgresRoleName } from '../access/postgres-role-name.ts'
 import { PosternError } from '../base/errors.ts'
 import { ENGINE_CAPABILITIES, type EngineName, type ManageMode } from '../contract/engines.ts'
 import type { UpdateInstanceInput } from '../contract/instances.ts'
 import type { InstanceChange } from '../store/instances.ts'
+
+type LoginSettings = Pick<
+  UpdateInstanceInput,
+  'nativeLoginEnabled' | 'nativeLoginRoles' | 'accessTokenLoginEnabled' | 'endSessionsOnRevocation'
+>
 
 type Settings = Pick<
   UpdateInstanceInput,
@@ -12,7 +18,7 @@ type Settings = Pick<
   | 'manageMode'
   | 'syncIntervalSeconds'
   | 'syncDatabases'
-  | 'nativeLoginEnabled'
+  | keyof LoginSettings
 >
 
 /**
@@ -21,10 +27,6 @@ type Settings = Pick<
  */
 export function settingsChange(engine: EngineName, input: Settings): InstanceChange {
   const { title, environment, labels, externalLink, manageMode, syncIntervalSeconds, syncDatabases } = input
-  const { nativeLoginEnabled } = input
-  if (nativeLoginEnabled && !ENGINE_CAPABILITIES[engine].gateway) {
-    throw invalid('nativeLoginEnabled', `means nothing to ${ENGINE_CAPABILITIES[engine].title}: nobody logs in there`)
-  }
   return {
     ...(title !== undefined && { title: title ?? '' }),
     ...(environment !== undefined && { environment }),
@@ -33,7 +35,38 @@ export function settingsChange(engine: EngineName, input: Settings): InstanceCha
     ...(manageMode !== undefined && { manageMode: manageModeOf(engine, manageMode) }),
     ...(syncIntervalSeconds !== undefined && { syncIntervalSeconds }),
     ...(syncDatabases !== undefined && { syncDatabases }),
+    ...loginSettingsChange(engine, input),
+  }
+}
+
+/** @throws PosternError INVALID_ARGUMENT where nobody logs in, or for a Postgres role that is Postern's own */
+function loginSettingsChange(engine: EngineName, input: LoginSettings): InstanceChange {
+  const { nativeLoginEnabled, nativeLoginRoles, accessTokenLoginEnabled, endSessionsOnRevocation } = input
+  const wanted = { nativeLoginEnabled, nativeLoginRoles, accessTokenLoginEnabled, endSessionsOnRevocation }
+  const { gateway, title } = ENGINE_CAPABILITIES[engine]
+  for (const [field, value] of Object.entries(wanted)) {
+    const isOn = Array.isArray(value) ? value.length > 0 : value === true
+    if (isOn && !gateway) throw invalid(field, `means nothing to ${title}: nobody logs in there`)
+  }
+  for (const roleName of nativeLoginRoles ?? []) checkNativeLoginRole(roleName)
+  return {
     ...(nativeLoginEnabled !== undefined && { nativeLoginEnabled }),
+    ...(nativeLoginRoles !== undefined && { nativeLoginRoles: [...new Set(nativeLoginRoles)] }),
+    ...(accessTokenLoginEnabled !== undefined && { accessTokenLoginEnabled }),
+    ...(endSessionsOnRevocation !== undefined && { endSessionsOnRevocation }),
+  }
+}
+
+/** Roles with a meaning of Postern's own can never be meant. */
+function checkNativeLoginRole(roleName: string): void {
+  try {
+    checkPostgresRoleName(roleName)
+  } catch (cause) {
+    throw new PosternError('INVALID_ARGUMENT', `nativeLoginRoles: '${roleName}' cannot log in by password`, {
+      cause,
+      hint: 'Name Postgres roles of the database itself, as they are spelled there.',
+      detail: { field: 'nativeLoginRoles' },
+    })
   }
 }
 

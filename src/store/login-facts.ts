@@ -1,9 +1,7 @@
 import type pg from 'pg'
-import type { DataSourceId, InstanceId, PrincipalId, RoleBindingId, WorkspaceId } from '../base/ids.ts'
-import type { DataSourceRoute } from '../dialer/data-source-route.ts'
-import { type SealedSecrets, sealedSecretsFromJson } from './data-source-secrets.ts'
-import type { DataSourceRow } from './data-sources.ts'
+import type { InstanceId, PrincipalId, RoleBindingId, WorkspaceId } from '../base/ids.ts'
 import { withHeldPrincipals } from './held-principals.ts'
+import { type LoginSource, type LoginSourceColumns, loginSourceColumns, loginSourceFromRow } from './login-source.ts'
 
 /** What a login asks the store: one principal, one instance (by name, or by id when the login names none), one Postgres role. */
 export interface LoginQuestion {
@@ -11,6 +9,8 @@ export interface LoginQuestion {
   readonly principalId: PrincipalId
   readonly instance: { readonly name: string } | { readonly id: InstanceId }
   readonly roleName: string
+  /** Its read-only data sources are wanted, too. */
+  readonly readOnly: boolean
 }
 
 /** Everything that decides a login, as one statement read it at one moment. */
@@ -22,6 +22,8 @@ export interface LoginFacts {
     readonly kind: 'external' | 'managed'
     readonly state: string
     readonly defaultDatabase: string
+    /** Access tokens of the workspace are taken as passwords. */
+    readonly accessTokenLogin: boolean
   } | null
   readonly binding: {
     readonly id: RoleBindingId
@@ -35,45 +37,36 @@ export interface LoginFacts {
     /** The principal is the holder, or a direct or indirect member of the group that is. */
     readonly heldByPrincipal: boolean
   } | null
-  readonly adminDataSource: (Omit<Pick<DataSourceRow, keyof DataSourceRoute>, 'username'> & Way) | null
-}
-
-/** What a way has beyond host, port and TLS. */
-interface Way extends Pick<
-  DataSourceRow,
-  'tlsClientCertificate' | 'tlsFiles' | 'ssh' | 'fields' | 'extraParameters' | 'secretReferences'
-> {
-  /** Sealed keys of its client certificate and of SSH, and the data source with the user that they are sealed for. */
-  readonly routeSecrets: { readonly id: DataSourceId; readonly username: string; readonly sealed: SealedSecrets } | null
+  readonly adminDataSource: LoginSource | null
+  /** Those that answered their last check first, then the heavier; empty where they were not asked for. */
+  readonly readOnlySources: readonly LoginSource[]
 }
 
 const statement = {
-  name: 'login-facts-3',
+  name: 'login-facts-4',
   text: `
     ${withHeldPrincipals},
     target as (
-      select id, name, kind, engine, state, default_database from instance
+      select id, name, kind, engine, state, default_database, access_token_login_enabled from instance
       where workspace_id = $1 and (name = $3 or id = $4)
     )
     select
       p.active as principal_active,
       coalesce(u.email, s.client_id::text, p.display_name) as principal_name,
       exists (select from workspace_assignment a join held h on h.id = a.principal_id where a.workspace_id = $1) as in_workspace,
-      t.id as instance_id, t.name as instance_name, t.kind as instance_kind, t.state, t.default_database,
+      t.id as instance_id, t.name as instance_name, t.kind as instance_kind, t.state, t.default_database, t.access_token_login_enabled,
       b.id as binding_id, b.role_oid::text, b.system_identifier, b.login_key_sealed,
       b.principal_id as holder_id, holder.kind as holder_kind, holder.active as holder_active,
       exists (select from workspace_assignment a where a.workspace_id = $1 and a.principal_id = b.principal_id) as holder_in_workspace,
       exists (select from held h where h.id = b.principal_id) as held_by_principal,
-      t.engine, d.host, d.port, d.database, d.login_method, d.tls_mode, d.tls_ca,
-      -- Null for most: nothing is looked up, sent and parsed for a way without any of it.
-      case when d.tls_client_certificate is not null or d.tls_files <> '{}' or d.ssh <> '[]'
-          or d.fields <> '{}' or d.extra_parameters <> '{}' or d.external_references <> '{}' then
-        jsonb_build_object('tlsClientCertificate', d.tls_client_certificate, 'tlsFiles', d.tls_files, 'ssh', d.ssh,
-          'fields', d.fields, 'extraParameters', d.extra_parameters, 'secretReferences', d.external_references, 'id', d.id, 'username', d.username,
-          'secrets', (
-            select jsonb_object_agg(field, encode(sealed, 'base64')) from data_source_secret
-            where data_source_id = d.id and (field = 'tlsClientKey' or field like 'ssh.%')))
-      end as way
+      t.engine, ${loginSourceColumns},
+      case when $6 then (
+        select jsonb_agg(to_jsonb(source) order by source.order_ok desc, source.order_weight desc, source.order_name)
+        from (
+          select coalesce(d.last_check_ok, true) as order_ok, d.weight as order_weight, d.name as order_name, ${loginSourceColumns}
+          from data_source d where d.instance_id = t.id and d.type = 'read_only'
+        ) as source)
+      end as read_only_sources
     from (select) as one
       left join principal p on p.id = $2
       left join user_account u on u.principal_id = p.id
@@ -84,18 +77,8 @@ const statement = {
       left join data_source d on d.instance_id = t.id and d.type = 'admin'`,
 }
 
-const PLAIN_WAY: Way = {
-  tlsClientCertificate: null,
-  tlsFiles: {},
-  ssh: [],
-  fields: {},
-  extraParameters: {},
-  secretReferences: {},
-  routeSecrets: null,
-}
-
 /** A row of {@link statement}: what a left join did not find is null. */
-interface LoginFactsRow {
+interface LoginFactsRow extends LoginSourceColumns {
   principal_active: boolean | null
   principal_name: string
   in_workspace: boolean
@@ -104,6 +87,7 @@ interface LoginFactsRow {
   instance_kind: 'external' | 'managed'
   state: string
   default_database: string
+  access_token_login_enabled: boolean
   binding_id: RoleBindingId | null
   role_oid: string
   system_identifier: string
@@ -113,27 +97,14 @@ interface LoginFactsRow {
   holder_active: boolean
   holder_in_workspace: boolean
   held_by_principal: boolean
-  engine: DataSourceRow['engine']
-  host: string | null
-  port: number
-  database: string
-  login_method: DataSourceRow['loginMethod']
-  tls_mode: DataSourceRow['tlsMode']
-  tls_ca: string | null
-  way:
-    | (Omit<Way, 'routeSecrets'> & {
-        readonly id: DataSourceId
-        readonly username: string
-        readonly secrets: Readonly<Record<string, string>> | null
-      })
-    | null
+  read_only_sources: readonly LoginSourceColumns[] | null
 }
 
 /** Reads what decides a login: one prepared statement, one round trip (design section 5a). */
 export async function readLoginFacts(pool: pg.Pool, question: LoginQuestion): Promise<LoginFacts> {
   const name = 'name' in question.instance ? question.instance.name : null
   const id = 'id' in question.instance ? question.instance.id : null
-  const values = [question.workspaceId, question.principalId, name, id, question.roleName]
+  const values = [question.workspaceId, question.principalId, name, id, question.roleName, question.readOnly]
   const { rows } = await pool.query<LoginFactsRow>({ ...statement, values })
   // One row always: the joins begin at a row of their own.
   return factsFromRow(rows[0] as LoginFactsRow)
@@ -154,6 +125,7 @@ function factsFromRow(row: LoginFactsRow): LoginFacts {
             kind: row.instance_kind,
             state: row.state,
             defaultDatabase: row.default_database,
+            accessTokenLogin: row.access_token_login_enabled,
           },
     binding:
       row.binding_id === null
@@ -169,22 +141,10 @@ function factsFromRow(row: LoginFactsRow): LoginFacts {
             holderInWorkspace: row.holder_in_workspace,
             heldByPrincipal: row.held_by_principal,
           },
-    adminDataSource:
-      row.host === null
-        ? null
-        : {
-            engine: row.engine,
-            host: row.host,
-            port: row.port,
-            database: row.database,
-            loginMethod: row.login_method,
-            tlsMode: row.tls_mode,
-            tlsCa: row.tls_ca,
-            ...(row.way === null ? PLAIN_WAY : wayFromRow(row.way)),
-          },
+    adminDataSource: loginSourceFromRow(row),
+    readOnlySources: (row.read_only_sources ?? []).flatMap((source) => {
+      const { engine } = row
+      return loginSourceFromRow({ ...source, engine }) ?? []
+    }),
   }
-}
-
-function wayFromRow({ id, username, secrets, ...way }: NonNullable<LoginFactsRow['way']>): Way {
-  return { ...way, routeSecrets: secrets && { id, username, sealed: sealedSecretsFromJson(secrets) } }
 }

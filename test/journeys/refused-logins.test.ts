@@ -58,7 +58,7 @@ describeWith(['psql'], 'a login is refused', () => {
     const [header, payload, signature] = credential.split('.') as [string, string, string]
     const claims = part(credential, 1)
     const attempts: [string, string][] = [
-      ['wrong', 'NOT_A_CREDENTIAL'],
+      ['wrong', 'NATIVE_LOGIN_DISABLED'],
       [`${header}.${encode({ ...claims, sub: '100000000000000' })}.${signature}`, 'BAD_SIGNATURE'],
       [`${encode({ ...part(credential, 0), alg: 'none' })}.${payload}.`, 'BAD_SIGNATURE'],
       [`${encode({ ...part(credential, 0), alg: 'HS256' })}.${payload}.${signature}`, 'BAD_SIGNATURE'],

@@ -11,9 +11,9 @@ import { writeSaslInitialResponse, writeSaslResponse } from '../../pgwire/fronte
 import type { LoginChannel } from './login-channel.ts'
 
 /**
- * Answers the upstream's authentication requests up to its AuthenticationOk. No password exists: the role is known by the
- * gateway's operating system user (managed instances), or proves its sealed login key by SCRAM, and then the upstream must
- * prove in turn that it knows the verifier.
+ * Answers the upstream's authentication requests up to its AuthenticationOk, for a bound role. No password exists: the role is
+ * known by the gateway's operating system user (managed instances), or proves its sealed login key by SCRAM, and then the
+ * upstream must prove in turn that it knows the verifier.
  *
  * @throws PosternError ROLE_DRIFTED | UPSTREAM_AUTH_UNSAFE | UPSTREAM_PROTOCOL | UPSTREAM_FAILED | INSTANCE_NOT_AVAILABLE |
  *   TOO_MANY_SESSIONS | SECRET_UNREADABLE
@@ -24,8 +24,32 @@ export async function authenticateUpstream(
   masterKey: MasterKey,
 ): Promise<void> {
   const { loginKeySealed } = grant.fields
-  const scram = loginKeySealed === null ? undefined : scramFor(grant, loginKeySealed, masterKey)
-  let serverProved = scram === undefined
+  if (loginKeySealed !== null) {
+    return proveByScram(channel, scramFor(grant, loginKeySealed, masterKey), () =>
+      drifted(grant, 'authentication method'),
+    )
+  }
+  const request = await readAuthentication(channel)
+  if (request.kind === 'ok') return
+  if (request.kind === 'sasl') throw drifted(grant, 'authentication method')
+  throw request.kind === 'sasl-continue' || request.kind === 'sasl-final' ? protocolFailure() : otherProof()
+}
+
+/**
+ * Proves by SCRAM-SHA-256 who logs in, and by nothing else: a server that asks for less could be any, and what it were sent
+ * could be used again.
+ *
+ * @param noScram the error where the server offers SASL without SCRAM-SHA-256
+ * @throws PosternError UPSTREAM_AUTH_UNSAFE where the server lets in without SCRAM, asks for another proof, or does not prove in
+ *   turn that it knows the password; ROLE_DRIFTED where it refuses; UPSTREAM_PROTOCOL | UPSTREAM_FAILED |
+ *   INSTANCE_NOT_AVAILABLE | TOO_MANY_SESSIONS
+ */
+export async function proveByScram(
+  channel: LoginChannel,
+  scram: ScramClient,
+  noScram: () => PosternError = otherProof,
+): Promise<void> {
+  let serverProved = false
   for (;;) {
     const request = await readAuthentication(channel)
     switch (request.kind) {
@@ -35,40 +59,38 @@ export async function authenticateUpstream(
           'UPSTREAM_AUTH_UNSAFE',
           'the database let the Postgres role in without asking for SCRAM',
           {
-            hint: 'In pg_hba.conf, admit bound Postgres roles by scram-sha-256 only.',
+            hint: 'In pg_hba.conf, admit Postgres roles by scram-sha-256 only.',
           },
         )
       case 'sasl':
-        if (scram === undefined || !request.mechanisms.includes('SCRAM-SHA-256'))
-          throw drifted(grant, 'authentication method')
+        if (!request.mechanisms.includes('SCRAM-SHA-256')) throw noScram()
         channel.write(writeSaslInitialResponse('SCRAM-SHA-256', scram.clientFirst()))
         break
       case 'sasl-continue':
-        if (scram === undefined) throw protocolFailure()
         channel.write(writeSaslResponse(await scram.clientFinal(request.data)))
         break
       case 'sasl-final':
-        if (scram === undefined) throw protocolFailure()
         scram.verifyServerFinal(request.data)
         serverProved = true
         break
       case 'cleartext-password':
       case 'md5-password':
       case 'other':
-        throw new PosternError(
-          'UPSTREAM_AUTH_UNSAFE',
-          'the database asks the Postgres role for another proof than SCRAM',
-          {
-            hint: 'In pg_hba.conf, admit bound Postgres roles by scram-sha-256 only.',
-          },
-        )
+        throw otherProof()
     }
   }
 }
 
+function otherProof(): PosternError {
+  return new PosternError('UPSTREAM_AUTH_UNSAFE', 'the database asks the Postgres role for another proof than SCRAM', {
+    hint: 'In pg_hba.conf, admit Postgres roles by scram-sha-256 only.',
+  })
+}
+
 function scramFor(grant: LoginGrant, sealed: Uint8Array, masterKey: MasterKey): ScramClient {
-  const { bindingId, route } = grant.fields
-  return new ScramClient({ loginKey: LoginKey.fromSecret(open(masterKey, sealed, loginKeyContext(bindingId, route))) })
+  const { bindingId, loginKeyRoute } = grant.fields
+  const context = loginKeyContext(bindingId, loginKeyRoute)
+  return new ScramClient({ loginKey: LoginKey.fromSecret(open(masterKey, sealed, context)) })
 }
 
 async function readAuthentication(channel: LoginChannel): Promise<AuthenticationRequest> {

@@ -1,9 +1,10 @@
 import type { LoginGrant } from '../login-grant.ts'
 import type { MasterKey } from '../../crypto/master-key.ts'
-import { dial, type DialOptions } from '../../dialer/dial.ts'
+import type { DialOptions } from '../../dialer/dial.ts'
 import type { BackendKeyData } from '../../pgwire/backend-messages.ts'
 import { writeCancelRequest } from '../../pgwire/frontend-messages.ts'
-import { withRouteSecrets } from './route-secrets.ts'
+import type { NativeGrant } from '../native-grant.ts'
+import { dialGrant } from './dial-grant.ts'
 
 /**
  * Sends a CancelRequest to the upstream of a session, over the same route and TLS, and waits until the upstream closes: only
@@ -11,12 +12,12 @@ import { withRouteSecrets } from './route-secrets.ts'
  * could hit the client's next query.
  */
 export async function cancelUpstream(
-  grant: LoginGrant,
+  grant: LoginGrant | NativeGrant,
   backendKey: BackendKeyData,
   dialOptions: DialOptions,
   masterKey: MasterKey,
 ): Promise<void> {
-  const socket = await dial(grant.fields.route, await withRouteSecrets(dialOptions, grant, masterKey))
+  const socket = await dialGrant(dialOptions, grant, masterKey)
   await new Promise<void>((resolve) => {
     const timer = setTimeout(() => socket.destroy(), dialOptions.timeoutMs)
     socket.setHandlers({

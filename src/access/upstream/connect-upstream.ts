@@ -1,16 +1,19 @@
 import type { LoginGrant } from '../login-grant.ts'
 import { PosternError } from '../../base/errors.ts'
+import type { Secret } from '../../base/secret.ts'
 import type { MasterKey } from '../../crypto/master-key.ts'
-import { dial, type DialOptions } from '../../dialer/dial.ts'
+import { ScramClient } from '../../crypto/scram.ts'
+import type { DialOptions } from '../../dialer/dial.ts'
 import { type BackendKeyData, readBackendKeyData } from '../../pgwire/backend-messages.ts'
 import { readErrorFields } from '../../pgwire/error-response.ts'
 import { writeStartupMessage } from '../../pgwire/frontend-messages.ts'
 import type { WireMessage } from '../../pgwire/message-reader.ts'
-import { authenticateUpstream, protocolFailure } from './authenticate-upstream.ts'
+import type { NativeGrant } from '../native-grant.ts'
+import { authenticateUpstream, proveByScram, protocolFailure } from './authenticate-upstream.ts'
 import { checkUpstreamRole } from './check-upstream-role.ts'
+import { dialGrant } from './dial-grant.ts'
 import { LoginChannel, PeerGone } from './login-channel.ts'
 import { requireOwnServer } from './require-own-server.ts'
-import { withRouteSecrets } from './route-secrets.ts'
 
 /** An upstream session that is logged in, checked and ready for its first query. */
 export interface UpstreamSession {
@@ -20,9 +23,11 @@ export interface UpstreamSession {
   readonly readyForQuery: Uint8Array
   /** The upstream's own; undefined when it gave none, and then nothing can be cancelled. */
   readonly backendKey: BackendKeyData | undefined
+  /** The way that it was opened by. */
+  readonly grant: LoginGrant | NativeGrant
 }
 
-interface UpstreamLoginDependencies {
+export interface UpstreamLoginDependencies {
   readonly dialOptions: DialOptions
   readonly masterKey: MasterKey
   /** Folder below which the sockets of this node's managed instances are, and nothing of anybody else. */
@@ -30,7 +35,7 @@ interface UpstreamLoginDependencies {
 }
 
 /** What the session is to begin with. */
-interface UpstreamTarget {
+export interface UpstreamTarget {
   readonly database: string
   /** Startup parameters, in order: settings only, no user, no database and no protocol options. */
   readonly settings: readonly (readonly [name: string, value: string])[]
@@ -56,10 +61,11 @@ const greetingMaxLength = 1024 * 1024
 
 /**
  * Opens the upstream session of a login: dials the grant's own route, logs in as its Postgres role, and checks in the session
- * itself that this role is the one that was bound.
+ * itself that this role is the one that was bound. A grant with alternatives tries them in turn.
  *
  * @param onChannel told at once, so that a time-out of the login can end the channel
- * @throws PosternError UPSTREAM_* | SECRET_UNREADABLE | ROLE_DRIFTED | INSTANCE_NOT_AVAILABLE | TOO_MANY_SESSIONS; UpstreamRefusal
+ * @throws PosternError UPSTREAM_* | SECRET_UNREADABLE | ROLE_DRIFTED | READ_ONLY_UNAVAILABLE | INSTANCE_NOT_AVAILABLE |
+ *   TOO_MANY_SESSIONS; UpstreamRefusal
  */
 export async function connectUpstream(
   deps: UpstreamLoginDependencies,
@@ -67,8 +73,60 @@ export async function connectUpstream(
   target: UpstreamTarget,
   onChannel: (channel: LoginChannel) => void,
 ): Promise<UpstreamSession> {
+  const failures: unknown[] = []
+  for (const way of [grant, ...grant.fields.alternatives]) {
+    requireOwnServer(way, deps.settings.peerSocketRoot)
+    try {
+      return await openSession(deps, way, target, onChannel, {
+        authenticate: (channel) => authenticateUpstream(channel, way, deps.masterKey),
+        check: (channel) => checkUpstreamRole(channel, way),
+      })
+    } catch (thrown) {
+      // Its words are those of a database that let the role in.
+      if (thrown instanceof UpstreamRefusal) throw thrown
+      failures.push(thrown)
+    }
+  }
+  throw failures[0]
+}
+
+/**
+ * Opens the upstream session of a login by password: the database must ask for SCRAM and prove in turn that it knows the
+ * password, which is sent in no other form. What the role is, is for the caller to ask in the session.
+ *
+ * @throws PosternError ROLE_DRIFTED (refused there) | UPSTREAM_* | SECRET_UNREADABLE | INSTANCE_NOT_AVAILABLE |
+ *   TOO_MANY_SESSIONS; UpstreamRefusal
+ */
+export async function connectNatively(
+  deps: UpstreamLoginDependencies,
+  grant: NativeGrant,
+  password: Secret,
+  target: UpstreamTarget,
+  onChannel: (channel: LoginChannel) => void,
+  check: (channel: LoginChannel) => Promise<void>,
+): Promise<UpstreamSession> {
+  return openSession(deps, grant, target, onChannel, {
+    authenticate: (channel) => proveByScram(channel, new ScramClient({ password })),
+    check,
+  })
+}
+
+interface Proofs {
+  /** Ours, and the server's: up to its AuthenticationOk. */
+  authenticate(channel: LoginChannel): Promise<void>
+  /** In the session. */
+  check(channel: LoginChannel): Promise<void>
+}
+
+async function openSession(
+  deps: UpstreamLoginDependencies,
+  grant: LoginGrant | NativeGrant,
+  target: UpstreamTarget,
+  onChannel: (channel: LoginChannel) => void,
+  proofs: Proofs,
+): Promise<UpstreamSession> {
   const { defaultDatabase } = grant.fields
-  const attempt = (database: string) => openSession(deps, grant, target, database, onChannel)
+  const attempt = (database: string) => logIn(deps, grant, { ...target, database }, onChannel, proofs)
   try {
     return await attempt(target.database)
   } catch (thrown) {
@@ -80,24 +138,22 @@ export async function connectUpstream(
   }
 }
 
-async function openSession(
+async function logIn(
   deps: UpstreamLoginDependencies,
-  grant: LoginGrant,
-  target: UpstreamTarget,
-  database: string,
+  grant: LoginGrant | NativeGrant,
+  { database, settings }: UpstreamTarget,
   onChannel: (channel: LoginChannel) => void,
+  proofs: Proofs,
 ): Promise<UpstreamSession> {
-  const { route, roleName } = grant.fields
-  requireOwnServer(grant, deps.settings.peerSocketRoot)
-  const socket = await dial(route, await withRouteSecrets(deps.dialOptions, grant, deps.masterKey))
+  const socket = await dialGrant(deps.dialOptions, grant, deps.masterKey)
   const channel = new LoginChannel(socket, greetingMaxLength)
   onChannel(channel)
   try {
     // 3.0 whatever the client speaks: the versions differ in cancel keys alone, and those are our own on the client's side.
-    channel.write(writeStartupMessage([['user', roleName], ['database', database], ...target.settings], 0))
-    await authenticateUpstream(channel, grant, deps.masterKey)
-    const session = await readGreeting(channel)
-    await checkUpstreamRole(channel, grant)
+    channel.write(writeStartupMessage([['user', grant.fields.roleName], ['database', database], ...settings], 0))
+    await proofs.authenticate(channel)
+    const session = await readGreeting(channel, grant)
+    await proofs.check(channel)
     return session
   } catch (thrown) {
     socket.destroy()
@@ -107,7 +163,7 @@ async function openSession(
   }
 }
 
-async function readGreeting(channel: LoginChannel): Promise<UpstreamSession> {
+async function readGreeting(channel: LoginChannel, grant: LoginGrant | NativeGrant): Promise<UpstreamSession> {
   const greeting: Uint8Array[] = []
   let backendKey: BackendKeyData | undefined
   let length = 0
@@ -117,7 +173,7 @@ async function readGreeting(channel: LoginChannel): Promise<UpstreamSession> {
     if (length > greetingMaxLength) throw protocolFailure()
     switch (message.type) {
       case 'Z':
-        return { channel, greeting, readyForQuery: message.bytes, backendKey }
+        return { channel, greeting, readyForQuery: message.bytes, backendKey, grant }
       case 'K':
         backendKey = readBackendKeyData(message.body)
         break

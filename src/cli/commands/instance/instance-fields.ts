@@ -21,7 +21,7 @@ export function instanceFields(instance: Instance): (readonly [string, string | 
     ...(syncDatabases === null ? [] : [['Catalogue of', syncDatabases.join(', ')] as const]),
     ['Gateway', gatewayHost === null ? 'no logins: not a Postgres' : `${gatewayHost}:${instance.gatewayPort}`],
     ['Default database', instance.defaultDatabase === '' ? null : instance.defaultDatabase],
-    ...(gatewayHost === null ? [] : [['Native role login', instance.nativeLoginEnabled ? 'on' : 'off'] as const]),
+    ...(gatewayHost === null ? [] : loginFields(instance)),
     ...instance.dataSources.map((source) => [`Data source ${source.name}`, dataSourceLine(source)] as const),
     ['Creator', instance.creator],
     ['Created', shownTime(instance.createdAt)],
@@ -29,5 +29,15 @@ export function instanceFields(instance: Instance): (readonly [string, string | 
     ...(instance.deletedAt === null ? [] : [['Deleted', shownTime(instance.deletedAt)] as const]),
     ['Uid', instance.uid],
     ['Etag', instance.etag],
+  ]
+}
+
+function loginFields(instance: Instance): (readonly [string, string])[] {
+  const { nativeLoginEnabled, nativeLoginRoles, accessTokenLoginEnabled, endSessionsOnRevocation } = instance
+  const named = nativeLoginRoles.length === 0 ? '' : `, also ${nativeLoginRoles.join(', ')}`
+  return [
+    ['Native role login', nativeLoginEnabled ? `on${named}` : 'off'],
+    ...(accessTokenLoginEnabled ? [['Access tokens', 'taken as passwords'] as const] : []),
+    ...(endSessionsOnRevocation ? [['On revocation', 'open sessions end'] as const] : []),
   ]
 }

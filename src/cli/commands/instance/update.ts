@@ -31,7 +31,11 @@ function define(command: Command): void {
   defineDataSourceOptions(command)
   defineRemovals(command)
   command
-    .addOption(new Option('--native-login <on|off>', 'login by Postgres role and password').choices(['on', 'off']))
+    .addOption(onOff('--native-login <on|off>', 'login by Postgres role and password'))
+    .option('--native-login-role <names...>', 'roles that may although they are superusers or users of a data source')
+    .option('--no-native-login-role', 'none of these any more')
+    .addOption(onOff('--access-token-login <on|off>', 'access tokens of the workspace as passwords'))
+    .addOption(onOff('--end-sessions-on-revocation <on|off>', 'end open sessions when access is taken away'))
     .option('--etag <etag>', 'refuse the change if the instance has another etag by now')
     .option('--validate-only', 'test what it would be and store nothing')
     .option('--skip-test', 'store it without a good connection test')
@@ -41,9 +45,23 @@ function define(command: Command): void {
   )
 }
 
+type OnOff = 'on' | 'off'
+
+function onOff(flags: string, description: string): Option {
+  return new Option(flags, description).choices(['on', 'off'])
+}
+
+function isOn(choice: OnOff | undefined): boolean | undefined {
+  return choice === undefined ? undefined : choice === 'on'
+}
+
 interface Options extends DataSourceOptions, SettingOptions {
   readonly askPassword?: true
-  readonly nativeLogin?: 'on' | 'off'
+  readonly nativeLogin?: OnOff
+  /** False: none. */
+  readonly nativeLoginRole?: readonly string[] | false
+  readonly accessTokenLogin?: OnOff
+  readonly endSessionsOnRevocation?: OnOff
   readonly etag?: string
   readonly validateOnly?: true
   readonly skipTest?: true
@@ -54,7 +72,10 @@ async function run(cli: Cli, name: string, options: Options): Promise<void> {
   const adminDataSource = await readChange(cli, `the admin data source of ${name}`, options)
   const settings = withoutUndefined({
     ...readSettings(options),
-    nativeLoginEnabled: options.nativeLogin === undefined ? undefined : options.nativeLogin === 'on',
+    nativeLoginEnabled: isOn(options.nativeLogin),
+    nativeLoginRoles: options.nativeLoginRole === false ? [] : options.nativeLoginRole,
+    accessTokenLoginEnabled: isOn(options.accessTokenLogin),
+    endSessionsOnRevocation: isOn(options.endSessionsOnRevocation),
     adminDataSource: Object.keys(adminDataSource).length === 0 ? undefined : adminDataSource,
   })
   if (Object.keys(settings).length === 0) {
