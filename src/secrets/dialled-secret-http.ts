@@ -12,12 +12,15 @@ const LOOPBACK_HOSTS: Readonly<Record<string, string>> = {
   '[::1]': '::1',
 }
 
-/** {@link SecretHttp} over the dialer: one socket for each request, closed after it. */
-export function dialledSecretHttp(dialer: DialerDependencies): SecretHttp {
-  return { request: (request) => send(dialer, request) }
+/**
+ * {@link SecretHttp} over the dialer: one socket for each request, closed after it.
+ * @param called what failures call the other side
+ */
+export function dialledSecretHttp(dialer: DialerDependencies, called = 'the secret manager'): SecretHttp {
+  return { request: (request) => send(dialer, called, request) }
 }
 
-async function send(dialer: DialerDependencies, request: SecretRequest): Promise<SecretResponse> {
+async function send(dialer: DialerDependencies, called: string, request: SecretRequest): Promise<SecretResponse> {
   const { url, method, headers, body, tls, signal } = request
   const secrets = tls?.privateKeyPem === undefined ? {} : { tlsClientKey: tls.privateKeyPem }
   try {
@@ -38,7 +41,7 @@ async function send(dialer: DialerDependencies, request: SecretRequest): Promise
       await http.close()
     }
   } catch (thrown) {
-    throw failure(thrown, url.host)
+    throw failure(thrown, `${called} ${url.host}`)
   }
 }
 
@@ -81,18 +84,14 @@ const TEXTS: Readonly<Record<string, string>> = {
 }
 
 /** The dialer speaks of databases; whoever reads this looks for a secret manager. Its causes stay. */
-function failure(thrown: unknown, host: string): unknown {
+function failure(thrown: unknown, service: string): unknown {
   if (!(thrown instanceof PosternError)) return thrown
   if (thrown.code.startsWith('SECRET_SOURCE_')) return thrown
   if (thrown.code === 'UPSTREAM_ADDRESS_REFUSED') {
-    return new PosternError(
-      'SECRET_SOURCE_REFUSED',
-      `the address of the secret manager ${host} is one that is never dialled`,
-      {
-        cause: thrown,
-      },
-    )
+    return new PosternError('SECRET_SOURCE_REFUSED', `the address of ${service} is one that is never dialled`, {
+      cause: thrown,
+    })
   }
   const text = TEXTS[thrown.code] ?? 'it could not be reached'
-  return new PosternError('SECRET_SOURCE_UNAVAILABLE', `the secret manager ${host}: ${text}`, { cause: thrown })
+  return new PosternError('SECRET_SOURCE_UNAVAILABLE', `${service}: ${text}`, { cause: thrown })
 }

@@ -46,6 +46,7 @@ export function routeUrl({ path }: RouteRow, subject: RouteSubject): string {
   return url.endsWith('catalog:search') ? `${url}?query=none` : url
 }
 
+const policy = { name: 'x', issuer: 'https://issuer.test', subject: 'x' }
 const unknownPrincipal = { principal: { id: '1' } }
 // Link-local: refused without a packet being sent.
 const unreachableInstance = {
@@ -86,6 +87,9 @@ export const routeTable: readonly RouteRow[] = [
   row('POST', '/v1/servicePrincipals/{clientId}/secrets', [401, 403, 403, 200, 404], {}),
   row('GET', '/v1/servicePrincipals/{clientId}/secrets', [401, 403, 403, 200, 404]),
   row('DELETE', '/v1/servicePrincipals/{clientId}/secrets/{secretId}', [401, 403, 403, 200, 404]),
+  row('POST', '/v1/servicePrincipals/{clientId}/federationPolicies', [401, 403, 403, 200, 404], policy),
+  row('GET', '/v1/servicePrincipals/{clientId}/federationPolicies', [401, 403, 403, 200, 404]),
+  row('DELETE', '/v1/servicePrincipals/{clientId}/federationPolicies/{name}', [401, 403, 403, 404, 404]),
   row('GET', '/v1/auditEvents', [401, 403, 200, 200, 200]),
   row('GET', '/v1/keys', [401, 403, 403, 200, 200]),
   row('POST', '/v1/keys:rotate', [401, 403, 403, 200, 200]),
