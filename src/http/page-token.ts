@@ -1,5 +1,8 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import { PosternError } from '../base/errors.ts'
+
+/** Where a page of principals ended. */
+export const DirectoryPagePosition = z.object({ name: z.string().max(300), id: z.string().regex(/^\d{1,18}$/) })
 
 /** Where a page ended, in the form that callers send back unread. */
 export function pageTokenFor(position: unknown): string {

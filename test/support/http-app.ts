@@ -179,7 +179,7 @@ export async function accessTokenOf(
   host?: string,
 ): Promise<string> {
   const form = { grant_type: 'client_credentials', scope: 'all-apis' }
-  const headers = host === undefined ? {} : { host }
+  const headers: Record<string, string> = host === undefined ? {} : { host }
   const answer = await requestToken(app, { form, basic: { clientId, secret }, headers })
   if (answer.statusCode !== 200) throw new Error(`no token: ${answer.statusCode} ${answer.body}`)
   return answer.json<{ access_token: string }>().access_token
