@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type Provider from 'oidc-provider'
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import type { Clock } from '../base/clock.ts'
-import type { WorkspaceId } from '../base/ids.ts'
+import type { PrincipalId, WorkspaceId } from '../base/ids.ts'
 import { Secret } from '../base/secret.ts'
 import type { MasterKey } from '../crypto/master-key.ts'
 import type { DialerDependencies } from '../dialer/dial.ts'
@@ -18,9 +18,11 @@ import { findServicePrincipalClient } from './clients.ts'
 import { askAlways } from './interactions/ask-always.ts'
 import { deviceFlowPages, fillInUserCode } from './interactions/device-flow.ts'
 import { renderOauthError } from './interactions/failure-pages.ts'
+import { keepSignIn, type SignInMethod } from './interactions/finish-interaction.ts'
 import { FormTokens } from './interactions/form-token.ts'
 import type { InteractionDependencies } from './interactions/interaction-dependencies.ts'
-import { interactionPages } from './interactions/interaction-pages.ts'
+import { interactionPages, signInIsOver } from './interactions/interaction-pages.ts'
+import { isMarkedBrowser } from './interactions/sso-cookie.ts'
 import { signOutPage } from './interactions/sign-out-page.ts'
 import type { OidcProviderModule } from './load-provider.ts'
 import { addPasswordGrant } from './password-grant.ts'
@@ -92,6 +94,7 @@ export class AuthorizationServers {
 /** The authorization server of one workspace: an oidc-provider whose clients are service principals and those that come with Postern. */
 export class AuthorizationServer {
   readonly issuer: string
+  readonly #interactions: InteractionDependencies
   readonly #callers = new WeakMap<IncomingMessage, Caller>()
   readonly #answer: (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
@@ -141,7 +144,7 @@ export class AuthorizationServer {
     compareSecretsByHash(module, provider, { store, clock, limits, callerOf })
     provider.use(aroundTokenEndpoint({ store, limits, callerOf, workspaceId }))
     provider.use(answerKeys(signingKeys, workspaceId))
-    const interactions: InteractionDependencies = {
+    this.#interactions = {
       ...deps,
       provider,
       workspace,
@@ -150,8 +153,8 @@ export class AuthorizationServer {
     }
     provider.use(askAlways)
     provider.use(fillInUserCode)
-    provider.use(interactionPages(module, interactions))
-    provider.use(signOutPage(interactions))
+    provider.use(interactionPages(module, this.#interactions))
+    provider.use(signOutPage(this.#interactions))
     this.#answer = provider.callback()
   }
 
@@ -166,6 +169,28 @@ export class AuthorizationServer {
     Object.assign(request, { originalUrl: url })
     request.url = url.slice(oauthMountPath.length)
     await this.#answer(request, response)
+  }
+
+  /**
+   * Goes on with a sign-in once an identity provider has said who it is, at an address below {@link ssoMountPath}. The caller
+   * has audited it.
+   *
+   * @param signIn `interaction` is what the link of the sign-in page carried
+   * @returns where to send the browser (303)
+   * @throws PosternError NOT_FOUND when the sign-in is over, or this is not the browser that saw the sign-in page
+   */
+  async finishSignIn(
+    request: IncomingMessage,
+    response: ServerResponse,
+    principalId: PrincipalId,
+    signIn: { readonly method: SignInMethod; readonly interaction: string },
+  ): Promise<string> {
+    const { provider } = this.#interactions
+    const ctx = provider.createContext(request, response) as KoaContextWithOIDC
+    const isSameBrowser = isMarkedBrowser(this.#interactions, ctx, signIn.interaction)
+    const interaction = isSameBrowser ? await provider.Interaction.find(signIn.interaction) : undefined
+    if (interaction?.prompt.name !== 'login') throw signInIsOver()
+    return keepSignIn(this.#interactions, ctx, interaction, principalId, signIn.method)
   }
 }
 

@@ -2,11 +2,13 @@ import type { KoaContextWithOIDC } from 'oidc-provider'
 import { PosternError } from '../../base/errors.ts'
 import { Secret } from '../../base/secret.ts'
 import { signInWithPassword } from '../../identity/sign-in-with-password.ts'
+import { readSignInWays } from '../../store/sign-in-ways.ts'
 import { signInPage } from '../pages/sign-in-page.ts'
-import { finishInteraction, finishSignIn } from './finish-interaction.ts'
+import { finishInteraction, keepSignIn } from './finish-interaction.ts'
 import { formTargetsOf } from './form-targets.ts'
 import type { Interaction, InteractionDependencies } from './interaction-dependencies.ts'
 import { sendPage } from './send-page.ts'
+import { markBrowser, ssoMountPath } from './sso-cookie.ts'
 
 const emailMaxChars = 254
 const passwordMaxChars = 1024
@@ -23,13 +25,15 @@ export async function showSignIn(
 ): Promise<void> {
   const { params, uid } = interaction
   const client = await deps.provider.Client.find(String(params.client_id))
+  const { providers, isPasswordOffered } = await readSignInWays(deps.store.db, deps.workspace.id)
+  if (providers.length > 0) markBrowser(deps, ctx, uid)
   const page = signInPage({
     workspaceName: deps.workspace.name,
     clientName: client?.clientName ?? String(params.client_id),
     email: answer.email,
     failure: answer.failure,
-    links: [],
-    isPasswordOffered: true,
+    links: providers.map(({ id, name }) => ({ name, href: `${ssoMountPath}/${id}?interaction=${uid}` })),
+    isPasswordOffered,
     formToken: deps.formTokens.for(uid),
     formTargets: formTargetsOf(params),
   })
@@ -47,12 +51,15 @@ export async function takeSignIn(
   const email = (form.get('email') ?? '').trim().slice(0, emailMaxChars)
   const password = form.get('password') ?? ''
   const again = (status: number, failure: string) => showSignIn(deps, ctx, interaction, { status, email, failure })
+  const { isPasswordOffered } = await readSignInWays(deps.store.db, deps.workspace.id)
+  if (!isPasswordOffered) return again(400, 'This workspace signs in by its identity provider.')
   if (email === '' || password === '' || password.length > passwordMaxChars) return again(400, neutralFailure)
   const attempt = { workspaceId: deps.workspace.id, email, password: new Secret(password), ...deps.callerOf(ctx.req) }
   try {
     const signIn = await signInWithPassword(deps, attempt)
     if (!signIn.ok) return await again(400, neutralFailure)
-    return await finishSignIn(deps, ctx, interaction, signIn.principalId, 'pwd')
+    ctx.status = 303
+    return ctx.redirect(await keepSignIn(deps, ctx, interaction, signIn.principalId, 'pwd'))
   } catch (thrown) {
     if (!(thrown instanceof PosternError) || thrown.code !== 'RATE_LIMITED') throw thrown
     ctx.set('Retry-After', String(thrown.detail?.retryAfterSeconds ?? 60))
