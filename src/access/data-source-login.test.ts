@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { testRoute } from '../../test/support/test-route.ts'
 import { PosternError } from '../base/errors.ts'
 import { Secret } from '../base/secret.ts'
-import type { CloudLogin, CloudLogins } from '../dialer/cloud-logins.ts'
+import { noCloudLogins, type CloudLogin, type CloudLogins } from '../dialer/cloud-logins.ts'
 import type { DataSourceRoute } from '../dialer/data-source-route.ts'
 import { noSecretReferences } from '../dialer/secret-references.ts'
 import { withLogin } from './data-source-login.ts'
@@ -23,13 +23,16 @@ class CountedLogins implements CloudLogins {
     if (!this.#isRemembered) this.made += 1
     this.#isRemembered = true
     return Promise.resolve({
+      username: 'postern',
       token: new Secret(`token ${this.made}`),
       origin,
       description: 'token of a test',
-      refusalHint: 'look there',
+      refusalHint: () => Promise.resolve('look there'),
       reject: () => (this.#isRemembered = false),
     })
   }
+
+  wayTo = noCloudLogins.wayTo
 }
 
 function route(change: Partial<DataSourceRoute> = {}): DataSourceRoute {

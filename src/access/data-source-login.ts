@@ -1,4 +1,5 @@
 import { PosternError, type ErrorCode } from '../base/errors.ts'
+import type { LoginMethod } from '../contract/engines.ts'
 import type { MasterKey } from '../crypto/master-key.ts'
 import type { CloudLogin } from '../dialer/cloud-logins.ts'
 import { mayCarryRecoverablePassword, type DataSourceRoute } from '../dialer/data-source-route.ts'
@@ -10,7 +11,7 @@ import { openDataSourceSecrets, routeOf } from './data-source-secrets.ts'
 
 /** All that an attempt to reach a database needs: its secrets are the ones themselves, wherever they live. */
 export interface DataSourceLogin {
-  /** With the user that a manager named, where it does. */
+  /** With the user that a manager or a cloud named, where one does. */
   readonly route: DataSourceRoute
   readonly secrets: DataSourceSecrets
   /** How the secrets that live elsewhere were found, by their fields. */
@@ -51,13 +52,13 @@ export async function withLogin<T>(
   try {
     return await attempt(login)
   } catch (thrown) {
-    if (!isRefusal(thrown) || !rejectRemembered(login)) throw explained(thrown, login)
+    if (!isRefusal(thrown) || !rejectRemembered(login)) throw await explained(thrown, login)
   }
   const next = await resolveLogin(dialer, route, stored)
   try {
     return await attempt(next)
   } catch (thrown) {
-    throw explained(thrown, next)
+    throw await explained(thrown, next)
   }
 }
 
@@ -71,16 +72,23 @@ async function resolveLogin(
   stored: DataSourceSecrets,
 ): Promise<DataSourceLogin> {
   const login = await resolveSecrets(secretReferences, route, stored)
-  if (route.loginMethod !== 'aws_iam') return login
+  if (!CLOUD_METHODS.includes(route.loginMethod)) return login
   if (!mayCarryRecoverablePassword(route)) {
     throw new PosternError('UPSTREAM_AUTH_UNSAFE', 'a token of a cloud identity is only sent over verified TLS', {
       hint: 'Use TLS mode verify-full, or verify-ca with the authority of the database.',
     })
   }
-  const { awsCredentials: _, ...secrets } = login.secrets
+  const { awsCredentials: _, azureClientSecret: __, ...secrets } = login.secrets
   const cloudLogin = await cloudLogins.logIn(login.route, login.secrets)
-  return { ...login, secrets: { ...secrets, password: cloudLogin.token }, cloudLogin }
+  return {
+    ...login,
+    route: { ...login.route, username: cloudLogin.username },
+    secrets: { ...secrets, password: cloudLogin.token },
+    cloudLogin,
+  }
 }
+
+const CLOUD_METHODS: readonly LoginMethod[] = ['aws_iam', 'gcp_iam', 'azure_entra']
 
 /**
  * The secrets of a data source in place of their references.
@@ -121,12 +129,12 @@ function rejectRemembered({ found, cloudLogin }: DataSourceLogin): boolean {
 }
 
 /** Nobody has a password to correct where a token was refused. */
-function explained(thrown: unknown, { cloudLogin }: DataSourceLogin): unknown {
+async function explained(thrown: unknown, { cloudLogin }: DataSourceLogin): Promise<unknown> {
   if (cloudLogin === undefined || !(thrown instanceof PosternError) || thrown.code !== 'UPSTREAM_AUTH_FAILED')
     return thrown
   return new PosternError(thrown.code, `${thrown.message}; it was given: ${cloudLogin.description}`, {
     cause: thrown,
-    hint: cloudLogin.refusalHint,
+    hint: await cloudLogin.refusalHint(),
     ...(thrown.detail !== undefined && { detail: thrown.detail }),
   })
 }

@@ -39,6 +39,9 @@ export type OptionGroup =
   | 'Secret managers'
   | 'First workspace'
 
+/** Of a cloud's service: what goes there is a token or a key. */
+const CLOUD_ENDPOINT = /^(https:\/\/[^\s?#@]{1,500}|http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?(\/[^\s?#]*)?)$/
+
 export const OPTIONS = {
   dataDir: option(
     'Node',
@@ -307,6 +310,16 @@ export const OPTIONS = {
     list(matching('a host name, with * for any text', /^[A-Za-z0-9.*:-]{1,253}$/)),
     '',
     'Databases, such as endpoints of RDS, that the cloud identity of this node may log in to without a password; * stands for any text. Without any, none.',
+  ),
+  googleTokenEndpoint: optional(
+    'Secret managers',
+    matching('an https URL, or an http URL of this machine', CLOUD_ENDPOINT),
+    'Token endpoint that keys of Google service accounts may name beside Google’s own, where this network has one of its own (Private Service Connect).',
+  ),
+  cloudSqlAdminEndpoint: optional(
+    'Secret managers',
+    matching('an https URL, or an http URL of this machine', CLOUD_ENDPOINT),
+    'Where the Cloud SQL Admin API is asked, where this network has an endpoint of its own for it. Without it, Google itself.',
   ),
   secretTtlSeconds: option(
     'Secret managers',

@@ -28,6 +28,7 @@ export const ExternalSecretField = z.enum([
   'accessToken',
   'serviceAccount',
   'awsCredentials',
+  'azureClientSecret',
   'tlsClientKey',
   ...hopNumbers.flatMap((hop) => [`ssh.${hop}.password`, `ssh.${hop}.privateKey`, `ssh.${hop}.passphrase`] as const),
 ])
@@ -90,11 +91,18 @@ const fields = {
     .describe(writeOnly),
   serviceAccount: text(16 * 1024)
     .min(1)
-    .describe(`JSON key of a Google service account. ${writeOnly}`),
+    .describe(
+      `JSON key of a Google service account. Absent with gcp_iam: the Google identity of this node, where its operator allows it. ${writeOnly}`,
+    ),
   awsCredentials: text(16 * 1024)
     .min(1)
     .describe(
       `JSON with accessKeyId, secretAccessKey and, of temporary keys, sessionToken. Absent: the AWS identity of this node, where its operator allows it. ${writeOnly}`,
+    ),
+  azureClientSecret: text(1024)
+    .min(1)
+    .describe(
+      `Client secret of a Microsoft Entra application. Absent: the application of this node, where its operator allows it. ${writeOnly}`,
     ),
   tlsMode: TlsMode,
   tlsCa: pem.describe(
@@ -132,6 +140,7 @@ export const DataSourceInput = z.strictObject({
   accessToken: fields.accessToken.optional(),
   serviceAccount: fields.serviceAccount.optional(),
   awsCredentials: fields.awsCredentials.optional(),
+  azureClientSecret: fields.azureClientSecret.optional(),
   tlsMode: fields.tlsMode.optional(),
   tlsCa: fields.tlsCa.optional(),
   tlsClientCertificate: fields.tlsClientCertificate.optional(),
@@ -159,6 +168,7 @@ export const DataSourcePatch = z.strictObject({
   accessToken: fields.accessToken.nullable().optional(),
   serviceAccount: fields.serviceAccount.nullable().optional(),
   awsCredentials: fields.awsCredentials.nullable().optional(),
+  azureClientSecret: fields.azureClientSecret.nullable().optional(),
   tlsMode: fields.tlsMode.nullable().optional(),
   tlsCa: fields.tlsCa.nullable().optional(),
   tlsClientCertificate: fields.tlsClientCertificate.nullable().optional(),
@@ -220,6 +230,7 @@ export const DataSource = z.object({
   accessTokenSet: z.boolean(),
   serviceAccountSet: z.boolean(),
   awsCredentialsSet: z.boolean(),
+  azureClientSecretSet: z.boolean(),
   tlsMode: TlsMode,
   tlsCa: z.string().nullable(),
   tlsClientCertificate: z.string().nullable(),

@@ -30,6 +30,10 @@ export const LoginMethod = z.enum([
   'ambient',
   /** Amazon RDS and Aurora: a token that an AWS identity signs for this user, instead of a password. */
   'aws_iam',
+  /** Google Cloud SQL: a Google identity reaches the instance and logs in; the host is its connection name. */
+  'gcp_iam',
+  /** Azure Database: an access token of a Microsoft Entra application, instead of a password. */
+  'azure_entra',
 ])
 export type LoginMethod = z.infer<typeof LoginMethod>
 
@@ -45,6 +49,9 @@ export const EngineField = z.enum([
   'awsRegion',
   'awsRoleArn',
   'awsExternalId',
+  'cloudSqlIpType',
+  'azureTenantId',
+  'azureClientId',
 ])
 export type EngineField = z.infer<typeof EngineField>
 
@@ -53,6 +60,9 @@ export const FIELD_LOGIN_METHOD: Readonly<Partial<Record<EngineField, LoginMetho
   awsRegion: 'aws_iam',
   awsRoleArn: 'aws_iam',
   awsExternalId: 'aws_iam',
+  cloudSqlIpType: 'gcp_iam',
+  azureTenantId: 'azure_entra',
+  azureClientId: 'azure_entra',
 }
 
 /** Whether a field must be there, may be there, or is refused. */
@@ -99,6 +109,12 @@ export type ManageMode = z.infer<typeof ManageMode>
 const awsIam = {
   fields: { awsRegion: 'optional', awsRoleArn: 'optional', awsExternalId: 'optional' },
   loginMethods: ['password', 'aws_iam'],
+} as const satisfies Partial<EngineCapabilities>
+
+/** Cloud SQL and Azure Database offer these engines too; neither offers MariaDB. */
+const cloudIam = {
+  fields: { ...awsIam.fields, cloudSqlIpType: 'optional', azureTenantId: 'optional', azureClientId: 'optional' },
+  loginMethods: [...awsIam.loginMethods, 'gcp_iam', 'azure_entra'],
 } as const satisfies Partial<EngineCapabilities>
 
 const ALL_TLS: readonly TlsMode[] = ['disable', 'require', 'verify-ca', 'verify-full']
@@ -160,10 +176,10 @@ const mysqlLike = {
 
 /** Every engine's row, once. */
 export const ENGINE_CAPABILITIES: Readonly<Record<EngineName, EngineCapabilities>> = {
-  postgres: { ...postgresLike, ...awsIam, title: 'PostgreSQL', defaultPort: 5432, gateway: true },
+  postgres: { ...postgresLike, ...cloudIam, title: 'PostgreSQL', defaultPort: 5432, gateway: true },
   cockroachdb: { ...postgresLike, title: 'CockroachDB', defaultPort: 26_257, defaultDatabase: 'defaultdb' },
   redshift: { ...postgresLike, title: 'Amazon Redshift', defaultPort: 5439, defaultDatabase: 'dev' },
-  mysql: { ...mysqlLike, ...awsIam, title: 'MySQL', defaultPort: 3306 },
+  mysql: { ...mysqlLike, ...cloudIam, title: 'MySQL', defaultPort: 3306 },
   mariadb: { ...mysqlLike, ...awsIam, title: 'MariaDB', defaultPort: 3306 },
   tidb: { ...mysqlLike, title: 'TiDB', defaultPort: 4000 },
   clickhouse: {

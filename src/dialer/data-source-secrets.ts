@@ -18,6 +18,8 @@ export type SecretField =
   | 'serviceAccount'
   /** JSON of AwsCredentials. */
   | 'awsCredentials'
+  /** Client secret of a Microsoft Entra application. */
+  | 'azureClientSecret'
   | SshSecretField
 
 /** The opened secrets of a data source, for one attempt to reach it. */

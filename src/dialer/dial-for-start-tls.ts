@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { toDuplex } from '../transport/duplex.ts'
 import { isUnixRoute, type DataSourceRoute } from './data-source-route.ts'
+import { dialCloudSql } from './dial-cloud-sql.ts'
 import { withTimeLeft, type DialOptions } from './dial-options.ts'
 import { dialPlain } from './dial-plain.ts'
 import { secureSocket } from './secure-socket.ts'
@@ -29,6 +30,8 @@ export interface StartTls {
  * @throws PosternError as dialPlain
  */
 export async function dialForStartTls(route: DataSourceRoute, options: DialOptions): Promise<StartTlsStream> {
+  // Its TLS is done by then.
+  if (route.loginMethod === 'gcp_iam') return { stream: toDuplex(await dialCloudSql(route, options)), tls: undefined }
   const deadlineAt = performance.now() + options.timeoutMs
   const socket = await dialPlain(route, options)
   const stream = toDuplex(socket)

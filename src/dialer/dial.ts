@@ -1,5 +1,6 @@
 import type { ByteSocket } from '../transport/byte-socket.ts'
 import { isUnixRoute, type DataSourceRoute } from './data-source-route.ts'
+import { dialCloudSql } from './dial-cloud-sql.ts'
 import { withTimeLeft, type DialOptions } from './dial-options.ts'
 import { dialPlain } from './dial-plain.ts'
 import { requestTls } from './request-tls.ts'
@@ -15,6 +16,7 @@ export type { DialerDependencies, DialOptions, DialStage } from './dial-options.
  * @throws PosternError as {@link dialPlain}; UPSTREAM_TLS_* | UPSTREAM_PROTOCOL; INVALID_ARGUMENT for TLS material that does not parse
  */
 export async function dial(route: DataSourceRoute, options: DialOptions): Promise<ByteSocket> {
+  if (route.loginMethod === 'gcp_iam') return dialCloudSql(route, options)
   const deadlineAt = performance.now() + options.timeoutMs
   const socket = await dialPlain(route, options)
   if (isUnixRoute(route) || route.tlsMode === 'disable') return socket

@@ -44,7 +44,8 @@ export async function explainByListener(
   route: DataSourceRoute,
   options: DialOptions,
 ): Promise<PosternError> {
-  if (!AMBIGUOUS.has(failure.code)) return failure
+  // The host of a Cloud SQL route is no address.
+  if (!AMBIGUOUS.has(failure.code) || route.loginMethod === 'gcp_iam') return failure
   const { family } = ENGINE_CAPABILITIES[route.engine]
   const kind = await identifyListener(route, options)
   if (kind === 'unknown' || OWN[family].includes(kind)) return failure

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { describeWith } from '../../test/support/requirements.ts'
 import { createTestAuthority } from '../../test/support/test-certificates.ts'
@@ -14,6 +15,7 @@ import {
 import { TlsMode } from '../contract/tls-mode.ts'
 import { PLAIN_ROUTE, type DataSourceRoute, type SshHop } from '../dialer/data-source-route.ts'
 import type { DataSourceSecrets } from '../dialer/data-source-secrets.ts'
+import { GOOGLE_TOKEN_ENDPOINTS } from '../secrets/google/access-token.ts'
 import { checkCapabilities } from './check-capabilities.ts'
 
 /** `fine`, or the field that is named. */
@@ -25,7 +27,20 @@ describeWith(['openssl'], 'what a data source may say to its engine', () => {
   const other = authority.issue(['other.test'])
   authority.remove()
   const secret = new Secret('text')
-  const AWS_KEY = new Secret(JSON.stringify({ accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'secret' }))
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  /** Those that are looked at; another one is a text. */
+  const SECRETS: DataSourceSecrets = {
+    awsCredentials: new Secret(JSON.stringify({ accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'secret' })),
+    serviceAccount: new Secret(
+      JSON.stringify({
+        type: 'service_account',
+        client_email: 'bytebase@shop-prod.iam.gserviceaccount.com',
+        token_uri: GOOGLE_TOKEN_ENDPOINTS[0]?.uri,
+        private_key_id: 'key-1',
+        private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+      }),
+    ),
+  }
 
   const LOGIN: Readonly<Record<LoginMethod, DataSourceSecrets>> = {
     password: { password: secret },
@@ -34,6 +49,8 @@ describeWith(['openssl'], 'what a data source may say to its engine', () => {
     service_account: { serviceAccount: secret },
     ambient: {},
     aws_iam: {},
+    gcp_iam: {},
+    azure_entra: {},
   }
   const hop: SshHop = { host: 'bastion.test', port: 22, username: 'jump', auth: 'password', hostKey: null }
 
@@ -224,7 +241,8 @@ describeWith(['openssl'], 'what a data source may say to its engine', () => {
   const cells = EngineName.options.flatMap((engine) => LoginMethod.options.map((method) => [engine, method] as const))
   it.each(cells)('%s logs in by %s or says that it cannot', (engine, loginMethod) => {
     const isKnown = ENGINE_CAPABILITIES[engine].loginMethods.includes(loginMethod)
-    expect(verdict(engine, { loginMethod })).toBe(isKnown ? 'fine' : 'loginMethod')
+    const there = { loginMethod, ...(loginMethod === 'gcp_iam' && { host: 'shop-prod:europe-west3:orders' }) }
+    expect(verdict(engine, there)).toBe(isKnown ? 'fine' : 'loginMethod')
     if (!isKnown) return
     const login = [
       'password',
@@ -233,16 +251,20 @@ describeWith(['openssl'], 'what a data source may say to its engine', () => {
       'accessToken',
       'serviceAccount',
       'awsCredentials',
+      'azureClientSecret',
     ] as const
     const own: readonly string[] = [
       ...Object.keys(LOGIN[loginMethod]),
       ...(loginMethod === 'key_pair' ? ['privateKeyPassphrase'] : []),
       ...(loginMethod === 'aws_iam' ? ['awsCredentials'] : []),
+      ...(loginMethod === 'gcp_iam' ? ['serviceAccount'] : []),
+      ...(loginMethod === 'azure_entra' ? ['azureClientSecret'] : []),
     ]
     for (const field of login) {
-      expect(
-        `${field}: ${verdict(engine, { loginMethod }, { [field]: field === 'awsCredentials' ? AWS_KEY : secret })}`,
-      ).toBe(`${field}: ${own.includes(field) ? 'fine' : field}`)
+      const isAzure = loginMethod === 'azure_entra' && field === 'azureClientSecret'
+      const application = { fields: { azureTenantId: 'tenant', azureClientId: 'application' } }
+      const given = verdict(engine, { ...there, ...(isAzure && application) }, { [field]: SECRETS[field] ?? secret })
+      expect(`${field}: ${given}`).toBe(`${field}: ${own.includes(field) ? 'fine' : field}`)
     }
   })
 

@@ -10,6 +10,8 @@ import {
 import { isUnixRoute, type DataSourceRoute } from '../dialer/data-source-route.ts'
 import type { DataSourceSecrets, SecretField } from '../dialer/data-source-secrets.ts'
 import { checkRouteAwsIam } from './check-route-aws-iam.ts'
+import { checkRouteAzureEntra } from './check-route-azure-entra.ts'
+import { checkRouteGcpIam } from './check-route-gcp-iam.ts'
 import { checkRouteSsh } from './check-route-ssh.ts'
 import { checkRouteTls } from './check-route-tls.ts'
 import { invalidField, isHostName } from './invalid-field.ts'
@@ -32,6 +34,8 @@ export function checkCapabilities(route: DataSourceRoute, secrets: DataSourceSec
   checkRouteSsh(route, secrets, capabilities)
   checkFields(route, capabilities)
   if (route.loginMethod === 'aws_iam') checkRouteAwsIam(route, secrets)
+  if (route.loginMethod === 'gcp_iam') checkRouteGcpIam(route, secrets)
+  if (route.loginMethod === 'azure_entra') checkRouteAzureEntra(route, secrets)
   checkExtraParameters(route, capabilities)
 }
 
@@ -46,7 +50,7 @@ function checkAddress(route: DataSourceRoute, capabilities: EngineCapabilities):
       )
     }
     if (ssh.length > 0) throw invalidField('ssh', 'leads to no Unix socket: give the host and port of the database')
-  } else if (host !== '' && !isHostName(host)) {
+  } else if (host !== '' && route.loginMethod !== 'gcp_iam' && !isHostName(host)) {
     throw invalidField('host', 'must be a host name or an IP address')
   }
   const lowest = capabilities.defaultPort === null ? 0 : 1
@@ -63,10 +67,12 @@ const LOGIN_SECRETS: Readonly<Record<LoginMethod, readonly SecretField[]>> = {
   service_account: ['serviceAccount'],
   ambient: [],
   aws_iam: ['awsCredentials'],
+  gcp_iam: ['serviceAccount'],
+  azure_entra: ['azureClientSecret'],
 }
 
-/** A password may be empty; the AWS identity may be that of this node. */
-const OPTIONAL: readonly SecretField[] = ['password', 'awsCredentials']
+/** A password may be empty; the identity at a cloud may be that of this node. */
+const SECRET_IS_OPTIONAL: readonly LoginMethod[] = ['password', 'aws_iam', 'gcp_iam', 'azure_entra']
 
 function checkLogin(route: DataSourceRoute, secrets: DataSourceSecrets, capabilities: EngineCapabilities): void {
   const { loginMethod } = route
@@ -79,7 +85,7 @@ function checkLogin(route: DataSourceRoute, secrets: DataSourceSecrets, capabili
     )
   }
   const [first] = LOGIN_SECRETS[loginMethod]
-  if (first !== undefined && !OPTIONAL.includes(first) && secrets[first] === undefined) {
+  if (first !== undefined && !SECRET_IS_OPTIONAL.includes(loginMethod) && secrets[first] === undefined) {
     throw invalidField(first, `is needed to log in by ${loginMethod}`)
   }
   for (const field of Object.values(LOGIN_SECRETS).flat()) {

@@ -52,6 +52,7 @@ const PLAIN_SECRETS = [
   'accessToken',
   'serviceAccount',
   'awsCredentials',
+  'azureClientSecret',
   'tlsClientKey',
 ] as const satisfies readonly SecretField[]
 

@@ -9,6 +9,7 @@ export function namingAddress(failure: PosternError, route: DataSourceRoute): Po
   const isOnTheWay = failure.code.startsWith('UPSTREAM_') && !failure.code.startsWith('UPSTREAM_SSH_')
   if (!isOnTheWay || route.host === '' || isUnixRoute(route)) return failure
   const host = route.host.includes(':') ? `[${route.host}]` : route.host
+  const place = route.loginMethod === 'gcp_iam' ? route.host : `${host}:${route.port}`
   const { hint, detail } = failure
-  return new PosternError(failure.code, `${failure.message} (${host}:${route.port})`, { hint, detail, cause: failure })
+  return new PosternError(failure.code, `${failure.message} (${place})`, { hint, detail, cause: failure })
 }

@@ -9,6 +9,8 @@ const OF_LOGIN: Readonly<Record<LoginMethod, readonly SecretField[]>> = {
   service_account: ['serviceAccount'],
   ambient: [],
   aws_iam: ['awsCredentials'],
+  gcp_iam: ['serviceAccount'],
+  azure_entra: ['azureClientSecret'],
 }
 
 /** The secrets that mean something on a route: any other one would be kept and never used. */

@@ -23,8 +23,12 @@ export interface OperatorPolicy {
   readonly ambientSecretNames: readonly string[]
   /** ARNs of roles that the node's own cloud identity may assume; `*` stands for any text. */
   readonly ambientRoleArns: readonly string[]
-  /** Database hosts, such as endpoints of RDS, that the node's own cloud identity may log in to; `*` stands for any text. */
+  /** Database hosts, such as endpoints of RDS or connection names of Cloud SQL, that the node's own cloud identity may log in to; `*` stands for any text. */
   readonly ambientIamHosts: readonly string[]
+  /** Where keys of Google service accounts are traded for tokens, beside Google's own addresses. */
+  readonly googleTokenEndpoint: string | undefined
+  /** What answers for the Cloud SQL Admin API; undefined: Google itself. */
+  readonly cloudSqlAdminEndpoint: string | undefined
 }
 
 /** Nothing of the node may be used. */
@@ -36,6 +40,8 @@ export const CLOSED_POLICY: OperatorPolicy = {
   ambientSecretNames: [],
   ambientRoleArns: [],
   ambientIamHosts: [],
+  googleTokenEndpoint: undefined,
+  cloudSqlAdminEndpoint: undefined,
 }
 
 const MAX_FILE_BYTES = 64 * 1024

@@ -33,6 +33,8 @@ export function composeSecrets(
       ambientSecretNames: config.ambientSecretNames,
       ambientRoleArns: config.ambientRoleArns,
       ambientIamHosts: config.ambientIamHosts,
+      googleTokenEndpoint: config.googleTokenEndpoint,
+      cloudSqlAdminEndpoint: config.cloudSqlAdminEndpoint,
     },
     clock,
     timeoutMs: FETCH_LIMIT_MS,

@@ -97,6 +97,8 @@ export interface TlsClientOptions {
   readonly verify: 'full' | 'chain' | 'none'
   readonly certificatePem?: string | undefined
   readonly privateKeyPem?: string | undefined
+  /** Absent: that of the runtime. Before TLS 1.3 a client certificate goes over the wire in the clear. */
+  readonly minVersion?: 'TLSv1.3' | undefined
 }
 
 /** What a finished handshake agreed on, and who the peer says it is. */

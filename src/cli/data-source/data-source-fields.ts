@@ -70,7 +70,10 @@ function secretText(source: DataSource): string {
   if (source.loginMethod === 'password') return source.passwordSet ? 'password set' : 'no password'
   if (source.loginMethod === 'ambient') return 'what the machine is trusted with'
   if (source.loginMethod === 'aws_iam' && !source.awsCredentialsSet) return 'the AWS identity of this node'
-  const isSet = source.privateKeySet || source.accessTokenSet || source.serviceAccountSet || source.awsCredentialsSet
+  if (source.loginMethod === 'gcp_iam' && !source.serviceAccountSet) return 'the Google identity of this node'
+  if (source.loginMethod === 'azure_entra' && !source.azureClientSecretSet) return 'the Azure identity of this node'
+  const { privateKeySet, accessTokenSet, serviceAccountSet, awsCredentialsSet, azureClientSecretSet } = source
+  const isSet = privateKeySet || accessTokenSet || serviceAccountSet || awsCredentialsSet || azureClientSecretSet
   return isSet ? 'secret set' : 'no secret'
 }
 

@@ -20,6 +20,7 @@ export interface DataSourceOptions extends ExternalSecretOptions {
   readonly accessTokenFile?: string
   readonly serviceAccountFile?: string
   readonly awsCredentialsFile?: string
+  readonly azureClientSecretFile?: string
   readonly tlsMode?: TlsMode
   readonly tlsCaFile?: string
   /** False: `--no-tls-ca`. */
@@ -54,8 +55,9 @@ export function defineDataSourceOptions(command: Command): void {
     .option('--private-key-file <file>', 'Snowflake: PEM file of the private key, or -')
     .option('--private-key-passphrase-file <file>', 'file that holds its passphrase, or -')
     .option('--access-token-file <file>', 'Snowflake: file that holds an access token, or -')
-    .option('--service-account-file <file>', 'Spanner: JSON key of a service account, or -')
+    .option('--service-account-file <file>', 'Spanner, gcp_iam: JSON key of a Google service account, or -')
     .option('--aws-credentials-file <file>', 'aws_iam: JSON with accessKeyId and secretAccessKey, or -')
+    .option('--azure-client-secret-file <file>', 'azure_entra: file that holds the client secret, or -')
     .addOption(new Option('--tls-mode <mode>', 'how TLS is verified (default: verify-full)').choices(TlsMode.options))
     .option(
       '--tls-ca-file <file>',

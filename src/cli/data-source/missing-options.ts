@@ -9,6 +9,8 @@ const SECRET_OPTION = {
   service_account: ['serviceAccount', '--service-account-file'],
   ambient: undefined,
   aws_iam: undefined,
+  gcp_iam: undefined,
+  azure_entra: undefined,
 } as const satisfies Readonly<Record<LoginMethod, readonly [string, string] | undefined>>
 
 /** The options that a new admin data source of the engine still lacks, as they are written; empty when it lacks none. */

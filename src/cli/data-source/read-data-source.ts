@@ -31,6 +31,7 @@ export async function readDataSource(terminal: Terminal, options: DataSourceOpti
     accessToken: await secret(options.accessTokenFile, '--access-token-file'),
     serviceAccount: await secret(options.serviceAccountFile, '--service-account-file'),
     awsCredentials: await secret(options.awsCredentialsFile, '--aws-credentials-file'),
+    azureClientSecret: await secret(options.azureClientSecretFile, '--azure-client-secret-file'),
     tlsMode: options.tlsMode,
     tlsCa: options.tlsCa === false ? null : await text(options.tlsCaFile, '--tls-ca-file'),
     tlsClientCertificate:

@@ -11,7 +11,9 @@ const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-
  * @throws PosternError INVALID_ARGUMENT naming the field
  */
 export function checkPostgresRoute(route: DataSourceRoute): void {
-  if (!isUnixRoute(route) && !HOST.test(route.host)) throw invalid('host', 'must be a host name or an IP address')
+  // The host of a Cloud SQL route is a connection name, and looked at with its login method.
+  const isNamed = isUnixRoute(route) || route.loginMethod === 'gcp_iam'
+  if (!isNamed && !HOST.test(route.host)) throw invalid('host', 'must be a host name or an IP address')
   for (const field of ['database', 'username'] as const) {
     if (Buffer.byteLength(route[field]) > 63)
       throw invalid(field, 'must be at most 63 bytes, since Postgres cuts longer names')

@@ -24,6 +24,7 @@ export function presentDataSource(source: InstanceView['dataSources'][number], n
     accessTokenSet: has('accessToken'),
     serviceAccountSet: has('serviceAccount'),
     awsCredentialsSet: has('awsCredentials'),
+    azureClientSecretSet: has('azureClientSecret'),
     tlsMode: source.tlsMode,
     tlsCa: source.tlsCa,
     tlsClientCertificate: source.tlsClientCertificate,

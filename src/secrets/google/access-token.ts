@@ -6,7 +6,7 @@ import { openHttp } from '../../dialer/open-http.ts'
 import { parseObjectOrEmpty } from '../secret-json.ts'
 import { readServiceAccountKey, signAssertion, type ServiceAccountKey } from './service-account.ts'
 
-/** Where an assertion may be sent. A key that names another place would make Postern call it (and show it an assertion). */
+/** Where an assertion may be sent. `http:` only on this machine. A key that names another place would make Postern call it (and show it an assertion). */
 export interface TokenEndpoint {
   readonly uri: string
   readonly host: string
@@ -61,15 +61,32 @@ export function serviceAccountTokens(
   endpoints: readonly TokenEndpoint[] = GOOGLE_TOKEN_ENDPOINTS,
 ): AccessTokenSource {
   const key = readServiceAccountKey(json)
-  const endpoint = endpoints.find(({ uri }) => uri === key.tokenUri)
-  if (endpoint === undefined) {
-    throw new PosternError(
-      'INVALID_ARGUMENT',
-      'serviceAccount names a token endpoint (token_uri) that is none of Google’s, so nothing is sent there',
-      { detail: { field: 'serviceAccount', tokenUri: key.tokenUri } },
-    )
-  }
+  const endpoint = endpointOf(key, endpoints)
   return keepToken((request) => fetchToken(key, scopes, endpoint, request))
+}
+
+/**
+ * One access token for the key of a service account, for whoever remembers it himself.
+ * @throws PosternError INVALID_ARGUMENT as {@link serviceAccountTokens} | UPSTREAM_*
+ */
+export async function serviceAccountToken(
+  json: Secret,
+  scopes: readonly string[],
+  endpoints: readonly TokenEndpoint[],
+  request: TokenRequest,
+): Promise<AccessToken> {
+  const key = readServiceAccountKey(json)
+  return fetchToken(key, scopes, endpointOf(key, endpoints), request)
+}
+
+function endpointOf(key: ServiceAccountKey, endpoints: readonly TokenEndpoint[]): TokenEndpoint {
+  const endpoint = endpoints.find(({ uri }) => uri === key.tokenUri)
+  if (endpoint !== undefined) return endpoint
+  throw new PosternError(
+    'INVALID_ARGUMENT',
+    'serviceAccount names a token endpoint (token_uri) that is none of Google’s, so nothing is sent there',
+    { detail: { field: 'serviceAccount', tokenUri: key.tokenUri } },
+  )
 }
 
 async function fetchToken(
@@ -129,7 +146,7 @@ function tokenRoute(endpoint: TokenEndpoint): DataSourceRoute {
     database: '',
     username: '',
     loginMethod: 'service_account',
-    tlsMode: 'verify-full',
+    tlsMode: endpoint.uri.startsWith('http:') ? 'disable' : 'verify-full',
     tlsCa: endpoint.tlsCa,
   }
 }

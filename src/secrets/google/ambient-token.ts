@@ -3,7 +3,7 @@ import { Secret } from '../../base/secret.ts'
 import { PLAIN_ROUTE, type DataSourceRoute } from '../../dialer/data-source-route.ts'
 import type { DialerDependencies } from '../../dialer/dial-options.ts'
 import { openHttp } from '../../dialer/open-http.ts'
-import { keepToken, type AccessTokenSource, type TokenRequest } from './access-token.ts'
+import { keepToken, type AccessToken, type AccessTokenSource, type TokenRequest } from './access-token.ts'
 
 const MAX_ANSWER_BYTES = 256 * 1024
 /** A token of the machine is asked for again this often; the library keeps its own for as long as it lives. */
@@ -35,14 +35,20 @@ export function ambientTokens(
       },
     )
   }
-  return keepToken(async (request) => {
-    const { GoogleAuth } = await import('google-auth-library')
-    const auth = new GoogleAuth({
-      scopes: [...scopes],
-      clientOptions: { transporterOptions: { fetchImplementation: guardedFetch(request) } },
-    })
-    return { token: await askFor(() => auth.getAccessToken()), expiresAt: new Date(Date.now() + KEEP_MS) }
+  return keepToken((request) => ambientToken(scopes, request))
+}
+
+/**
+ * One access token of the machine itself, as {@link ambientTokens}. Whether it may be used for what it is wanted for, the caller has asked.
+ * @throws PosternError UPSTREAM_AUTH_FAILED when the machine has no Google identity
+ */
+export async function ambientToken(scopes: readonly string[], request: TokenRequest): Promise<AccessToken> {
+  const { GoogleAuth } = await import('google-auth-library')
+  const auth = new GoogleAuth({
+    scopes: [...scopes],
+    clientOptions: { transporterOptions: { fetchImplementation: guardedFetch(request) } },
   })
+  return { token: await askFor(() => auth.getAccessToken()), expiresAt: new Date(Date.now() + KEEP_MS) }
 }
 
 async function askFor(getAccessToken: () => Promise<string | null | undefined>): Promise<Secret> {

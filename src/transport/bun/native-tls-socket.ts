@@ -1,3 +1,4 @@
+import { constants } from 'node:crypto'
 import { isIP } from 'node:net'
 import { checkServerIdentity, createSecureContext } from 'node:tls'
 import { POSTGRES_ALPN } from '../alpn.ts'
@@ -17,6 +18,8 @@ interface ServerUpgrade {
 const NAME_MISMATCH = 'ERR_TLS_CERT_ALTNAME_INVALID'
 /** Each name is preceded by its length (RFC 7301 section 3.1); the runtime takes no list of strings. */
 const ALPN_WIRE_FORMAT = Buffer.from(`${String.fromCharCode(POSTGRES_ALPN.length)}${POSTGRES_ALPN}`)
+/** The runtime takes no lowest version, but the flags of its TLS library. */
+const OLDER_THAN_TLS_1_3 = constants.SSL_OP_NO_TLSv1 | constants.SSL_OP_NO_TLSv1_1 | constants.SSL_OP_NO_TLSv1_2
 /** Codes that say the handshake itself failed; every other one is about the certificate. */
 const HANDSHAKE_FAILURES: ReadonlySet<unknown> = new Set(['EPROTO', 'ECONNRESET'])
 
@@ -97,6 +100,7 @@ export async function connectTls(below: NativeSocket, options: TlsClientOptions)
     cert: options.certificatePem,
     key: options.privateKeyPem,
     rejectUnauthorized: verify === 'full',
+    ...(options.minVersion === 'TLSv1.3' && { secureOptions: OLDER_THAN_TLS_1_3 }),
   }
   // Not close(): a TLS 1.3 client would send its certificate before it closes.
   const above = new NativeTlsSocket(below, 'terminate', (native, ok, error) => refuseServer(options, native, ok, error))

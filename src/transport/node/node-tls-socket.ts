@@ -82,6 +82,7 @@ export async function connectTls(below: NodeSocket, options: TlsClientOptions): 
       cert: options.certificatePem,
       key: options.privateKeyPem,
       rejectUnauthorized: verify !== 'none',
+      ...(options.minVersion !== undefined && { minVersion: options.minVersion }),
       // Asked once the chain is good.
       checkServerIdentity: (_host: string, certificate: PeerCertificate) =>
         verify === 'full' ? checkServerIdentity(serverName ?? '', certificate) : undefined,
