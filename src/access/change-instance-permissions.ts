@@ -8,17 +8,41 @@ import { findPrincipal, type Principal } from '../identity/find-principal.ts'
 import {
   deleteInstancePermission,
   type GrantedLevel,
+  type InstanceMakerRow,
   type InstancePermissionRow,
+  listInstanceMakers,
   listInstancePermissions,
   putInstancePermission,
 } from '../store/instance-permissions.ts'
 import { findInstance, type InstanceRow } from '../store/instances.ts'
+import { findPrincipals } from '../store/principals.ts'
 import type { Store } from '../store/store.ts'
 import { requireInstance } from './find-instance.ts'
 import { LEVEL_NAME, requireInstancePermission } from './instance-permissions.ts'
 
 /** A grant on an instance. */
 export type GrantedPermission = InstancePermissionRow
+
+/** Everybody who may do something with an instance without being Workspace Admin or DBA. @throws PosternError PERMISSION_DENIED | INSTANCE_NOT_FOUND */
+export async function readAccessControl(
+  deps: { readonly store: Store },
+  actor: Actor,
+  instanceName: string,
+): Promise<{
+  /** Undefined where he was deleted. */
+  readonly creator: InstanceMakerRow | undefined
+  readonly permissions: readonly GrantedPermission[]
+  readonly makers: readonly InstanceMakerRow[]
+}> {
+  const { instance, permissions } = await readInstancePermissions(deps, actor, instanceName)
+  const { creatorId, workspaceId } = instance
+  const [creator] = creatorId === null ? [] : await findPrincipals(deps.store.db, workspaceId, { id: creatorId })
+  return {
+    creator: creator && { principalId: creator.id, principalKind: creator.kind, principalName: creator.name },
+    permissions,
+    makers: await listInstanceMakers(deps.store.db, workspaceId),
+  }
+}
 
 /** Grants on an instance; not those who manage it as its creator or by their workspace role. All of them without `page`. */
 export async function readInstancePermissions(

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { PosternError } from '../base/errors.ts'
+import { outOfScope } from './databricks/out-of-scope.ts'
 import { asRequestError, failureAnswer } from './problem.ts'
 import type { HttpApp } from './route.ts'
 
@@ -16,8 +17,16 @@ export function answerFailures(app: HttpApp): void {
   }
   app.setErrorHandler(answer)
   app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?')[0]
+    const path = request.url.split('?')[0] ?? ''
+    const what = outOfScope(request.method, path)
+    if (what !== undefined) return answer(notOffered(what), request, reply)
     return answer(new PosternError('NOT_FOUND', `${request.method} ${path} does not exist`), request, reply)
+  })
+}
+
+function notOffered(what: string): PosternError {
+  return new PosternError('FEATURE_NOT_SUPPORTED', `${what}: Postern does not offer this`, {
+    hint: 'Instances, their Postgres roles and credentials are under /api/2.0/database; docs/guide/databricks-clients.md lists what works.',
   })
 }
 
