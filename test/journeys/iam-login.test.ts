@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ControlPlane } from '../support/control-plane.ts'
 import { type DebianPostgres, startDebianPostgres } from '../support/debian-postgres.ts'
+import { FakeAzure } from '../support/fake-azure.ts'
 import { type MariadbServer, startMariadb } from '../support/mariadb-server.ts'
 import { psql } from '../support/psql.ts'
 import { describeWith } from '../support/requirements.ts'
@@ -27,15 +28,21 @@ interface Report {
 const launcher = join(import.meta.dirname, '../../bin/postern')
 const region = 'eu-central-1'
 const entered = { accessKeyId: 'AKIAENTERED0000000001', secretAccessKey: 'entered/secret+key/4b1d' }
+const application = {
+  tenantId: 'contoso.test',
+  clientId: '7a1f0f0e-0000-4000-8000-00000000000a',
+  secret: 'entra/secret~4c',
+}
 const ambient = { accessKeyId: 'AKIAAMBIENT0000000001', secretAccessKey: 'ambient/secret+key/9e07' }
 
 /**
- * Databases that take no password but a token of AWS IAM, as RDS and Aurora do: a PostgreSQL and a MariaDB that hand what they
- * are given to a check of its own. Nowhere in Postern or in them is there a password.
+ * Databases that take no password but a token of AWS IAM, as RDS and Aurora do, or of Microsoft Entra, as Azure Database does: a
+ * PostgreSQL and a MariaDB that hand what they are given to a check of its own. Nowhere in Postern or in them is there a password.
  */
 describeWith(['psql', 'pgbench', 'openssl', 'mariadbd', 'sshd'], 'a database that asks for an IAM token', () => {
   let authority: TestAuthority
   let check: TokenCheck
+  let azure: FakeAzure
   let postgres: DebianPostgres
   let mariadb: MariadbServer
   let sshd: SshdServer
@@ -67,11 +74,23 @@ describeWith(['psql', 'pgbench', 'openssl', 'mariadbd', 'sshd'], 'a database tha
       `alter user bytebase@'%' require ssl`,
       `grant all on *.* to bytebase@'%'`,
     )
-    check.allow({
-      endpoints: [postgres.port, mariadb.port].flatMap((port) => [`127.0.0.1:${port}`, `localhost:${port}`]),
-      region,
-      keys: Object.fromEntries([entered, ambient].map((key) => [key.accessKeyId, key.secretAccessKey])),
-    })
+    const entraTokens: Record<string, string> = {}
+    const allow = (): void =>
+      check.allow({
+        endpoints: [postgres.port, mariadb.port].flatMap((port) => [`127.0.0.1:${port}`, `localhost:${port}`]),
+        region,
+        keys: Object.fromEntries([entered, ambient].map((key) => [key.accessKeyId, key.secretAccessKey])),
+        entraTokens,
+      })
+    allow()
+    azure = new FakeAzure()
+    const authorityHost = await azure.start()
+    azure.applications.set(application.clientId, application)
+    azure.onToken = (token, clientId, scope) => {
+      const isForDatabases = scope === 'https://ossrdbms-aad.database.windows.net/.default'
+      if (isForDatabases && clientId === application.clientId) entraTokens[token] = 'bytebase'
+      allow()
+    }
     folder = temporaryFolder('iam-files-')
     copyFileSync(authority.caFile, join(folder, 'ca.pem'))
     writeFileSync(join(folder, 'key.json'), JSON.stringify(entered), { mode: 0o600 })
@@ -81,13 +100,17 @@ describeWith(['psql', 'pgbench', 'openssl', 'mariadbd', 'sshd'], 'a database tha
         AWS_ACCESS_KEY_ID: ambient.accessKeyId,
         AWS_SECRET_ACCESS_KEY: ambient.secretAccessKey,
         AWS_REGION: region,
+        AZURE_AUTHORITY_HOST: authorityHost,
+        AZURE_TENANT_ID: application.tenantId,
+        AZURE_CLIENT_ID: application.clientId,
+        AZURE_CLIENT_SECRET: application.secret,
       },
     })
     admin = await postern.asAdmin()
   }, 120_000)
   afterAll(async () => {
     await postern?.stop()
-    await Promise.all([postgres?.stop(), mariadb?.stop(), sshd?.stop()])
+    await Promise.all([postgres?.stop(), mariadb?.stop(), sshd?.stop(), azure?.stop()])
     check?.remove()
     authority?.remove()
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
@@ -261,13 +284,70 @@ describeWith(['psql', 'pgbench', 'openssl', 'mariadbd', 'sshd'], 'a database tha
     expect(end.stdout).toContain(`AWS IAM token for bytebase at 127.0.0.1, region ${region}`)
   })
 
+  const entraSource = (change: Record<string, unknown> = {}) => {
+    const { awsCredentials: _, ...rest } = source()
+    return {
+      ...rest,
+      loginMethod: 'azure_entra',
+      fields: { azureTenantId: application.tenantId, azureClientId: application.clientId },
+      azureClientSecret: application.secret,
+      ...change,
+    }
+  }
+
+  test.skipIf(!canCheckTokens)(
+    'a token of Microsoft Entra logs in to PostgreSQL and MySQL, and through the gateway',
+    async () => {
+      const token = `Microsoft Entra token of the application ${application.clientId} for bytebase at 127.0.0.1`
+      const report = await tested(entraSource())
+      expect(report.ok, JSON.stringify(report.stages)).toBe(true)
+      expect(report.stages[0]?.detail).toEqual({ token, origin: 'fetched' })
+      expect(await tested(entraSource({ port: mariadb.port, database: 'shop' }), 'mysql')).toMatchObject({ ok: true })
+      const instance = { kind: 'external', name: 'azure-db', adminDataSource: entraSource() }
+      expect(await admin.expect('POST', '/v1/instances', instance)).toMatchObject({
+        state: 'AVAILABLE',
+        dataSources: [{ passwordSet: false, azureClientSecretSet: true }],
+      })
+      const created = await admin.createServicePrincipal('azure report')
+      const client = await postern.asServicePrincipal(created.clientId, created.clientSecret)
+      await admin.bindPostgresRole('azure-db', created.clientId)
+      const login = { user: created.clientId, password: await client.mintCredential('azure-db'), database: 'orders' }
+      const target = postern.libpqTarget({ gatewayHost: 'azure-db.postern.localhost' }, login)
+      expect(await psql(target, 'select session_user')).toMatchObject({ code: 0, stdout: `${created.clientId}\n` })
+    },
+  )
+
+  test.skipIf(!canCheckTokens)(
+    'the application of this node logs in to hosts that its operator lists, and what fails says why',
+    async () => {
+      const ofNode = {
+        azureClientSecret: undefined,
+        tlsCa: undefined,
+        tlsFiles: { ca: join(folder, 'ca.pem') },
+        fields: {},
+      }
+      expect(await tested(entraSource(ofNode))).toMatchObject({ ok: true })
+      const failures: [Record<string, unknown>, string, string, string][] = [
+        [entraSource({ ...ofNode, host: 'localhost' }), 'secret', 'SECRET_SOURCE_REFUSED', 'ambientIamHosts'],
+        [entraSource({ azureClientSecret: 'expired' }), 'secret', 'SECRET_SOURCE_DENIED', 'a secret may have expired'],
+        [entraSource({ username: 'postgres' }), 'login', 'UPSTREAM_AUTH_FAILED', 'pgaadauth_create_principal'],
+      ]
+      for (const [dataSource, stage, code, action] of failures) {
+        const failed = (await tested(dataSource)).stages.at(-1)
+        expect(failed).toMatchObject({ stage, ok: false, code })
+        expect(failed?.action).toContain(action)
+      }
+    },
+  )
+
   test.skipIf(!canCheckTokens)('neither keys nor tokens are in logs, audit or answers', async () => {
     const said = [
       postern.logs(),
       JSON.stringify(await admin.expect('GET', '/v1/auditEvents?pageSize=200')),
       JSON.stringify(await admin.expect('GET', '/v1/instances/orders-db')),
     ].join('\n')
-    for (const secret of [entered.secretAccessKey, ambient.secretAccessKey, 'X-Amz-Signature']) {
+    const secrets = [entered.secretAccessKey, ambient.secretAccessKey, application.secret, 'X-Amz-Signature']
+    for (const secret of secrets) {
       expect(said).not.toContain(secret)
     }
   })

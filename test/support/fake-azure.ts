@@ -12,6 +12,8 @@ export class FakeAzure {
   readonly secrets = new Map<string, Map<string, string>>()
   readonly allowed = new Set<string>()
   readonly requests: string[] = []
+  /** Told of every token before it is given out. */
+  onToken: (token: string, clientId: string, scope: string) => void = () => undefined
   readonly #tokens = new Map<string, { readonly clientId: string; readonly scope: string }>()
   readonly #server = createServer((request, response) => {
     let body = ''
@@ -52,6 +54,7 @@ export class FakeAzure {
     const scope = form.get('scope') ?? ''
     if (!scope.endsWith('/.default')) return refused(400, 'invalid_scope')
     const accessToken = randomUUID()
+    this.onToken(accessToken, form.get('client_id') ?? '', scope)
     this.#tokens.set(accessToken, { clientId: form.get('client_id') ?? '', scope })
     return { status: 200, answer: { token_type: 'Bearer', expires_in: 3_599, access_token: accessToken } }
   }

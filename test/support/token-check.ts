@@ -3,16 +3,18 @@ import { join } from 'node:path'
 import { SYSTEM_PYTHON } from './requirements.ts'
 import { temporaryFolder } from './running-postern.ts'
 
-/** What RDS knows when a token comes: its own endpoint, and the keys that may log in. */
+/** What a database knows when a token comes: for RDS its own endpoint and the keys that may log in, for Azure the tokens themselves. */
 export interface TokenCheckRules {
   /** `host:port` of the database, one or several names for it. */
   readonly endpoints: readonly string[]
   readonly region: string
   /** Secret access keys by their ids. */
   readonly keys: Readonly<Record<string, string>>
+  /** Tokens that Microsoft Entra gave out for the databases, and the database users of their applications. */
+  readonly entraTokens?: Readonly<Record<string, string>>
 }
 
-/** A PAM service that takes tokens of AWS IAM in place of passwords. Call `remove` in afterAll. */
+/** A PAM service that takes tokens of clouds in place of passwords. Call `remove` in afterAll. */
 export interface TokenCheck {
   /** Name of the service, for pg_hba.conf and for `identified via pam`. */
   readonly service: string
@@ -57,6 +59,8 @@ def refuse():
 
 rules = json.load(open('RULES_FILE'))
 token = sys.stdin.buffer.read(1024).split(b'\\0')[0].decode()
+if rules.get('entraTokens', {}).get(token) == os.environ['PAM_USER']:
+    sys.exit(0)
 endpoint, _, query = token.partition('/?')
 pairs = urllib.parse.parse_qsl(query, keep_blank_values=True, strict_parsing=True)
 given = dict(pairs)
