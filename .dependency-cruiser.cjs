@@ -31,7 +31,7 @@ module.exports = {
     only('transport', ['base']),
     only('crypto', ['base']),
     only('config', ['base']),
-    only('cli', ['base', 'contract', 'config']),
+    only('cli', ['base', 'pgwire', 'contract', 'config']),
     ...domain.slice(0, 4).map((name, index) => ({
       name: `${name}-never-imports-later-domains`,
       severity: 'error',

@@ -13,4 +13,6 @@ export interface Cli {
   readonly host: string
   /** `--ca-file`. */
   readonly caFile: string | undefined
+  /** `--profile`: whose control plane and whose sign-in. `host` and `caFile` are those of the profile where nothing else is said. */
+  readonly profile: string | undefined
 }

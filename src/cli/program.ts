@@ -9,6 +9,7 @@ import type { Noun, Verb } from './verb.ts'
 export interface GlobalOptions {
   readonly host?: string
   readonly caFile?: string
+  readonly profile?: string
   readonly output: 'table' | 'json'
 }
 
@@ -28,6 +29,7 @@ export function buildProgram(runVerb: RunVerb): Command {
     .helpOption('-h, --help', 'show this help')
     .addOption(new Option('--host <url>', `control plane (default: ${DEFAULT_HOST})`))
     .addOption(new Option('--ca-file <file>', 'PEM file of the authorities to trust for https'))
+    .addOption(new Option('--profile <name>', 'control plane and sign-in that `postern login --profile` named so'))
     .addOption(new Option('-o, --output <format>', 'format of the answer').choices(['table', 'json']).default('table'))
     .addHelpText('after', '\nEvery command has --help. Exit codes and variables: docs/reference/cli.md')
 

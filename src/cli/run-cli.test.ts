@@ -28,6 +28,9 @@ const instance = {
   serverVersion: '18.4',
   defaultDatabase: 'databricks_postgres',
   nativeLoginEnabled: false,
+  nativeLoginRoles: [],
+  accessTokenLoginEnabled: false,
+  endSessionsOnRevocation: false,
   gatewayHost: 'sample.postern.localhost',
   gatewayPort: 5432,
   creator: 'ann@example.test',
@@ -119,7 +122,7 @@ describe('signing in', () => {
     })
     expect(login.status).toBe(3)
     expect(login.notes).toMatch(
-      /^postern: sign-in with e-mail and password is switched off at http.* POSTERN_CLIENT_ID /,
+      /^postern: sign-in with e-mail and password is switched off at http.* Leave out --email to sign in with the browser/,
     )
     expect(login.notes).not.toContain('refused')
   })
@@ -237,22 +240,52 @@ describe('database credentials', () => {
     expect(server.requests).toEqual([])
   })
 
+  const issued = { token: 'eyJ.db', expiresAt: '2026-11-23T05:35:00Z' }
+
   test('`credential create` prints the credential alone, for PGPASSWORD', async () => {
-    const { server, run } = await servicePrincipalAt({ 'POST /api/2.0/database/credentials': { body: credential } })
+    const { server, run } = await servicePrincipalAt({ 'POST /v1/databaseCredentials': { body: issued } })
     expect(await run(['credential', 'create', 'one', 'two'])).toEqual({ status: 0, output: 'eyJ.db', notes: '' })
-    expect(JSON.parse(server.requests[1]?.body ?? '')).toMatchObject({
-      instance_names: ['one', 'two'],
-      request_id: expect.any(String),
+    expect(JSON.parse(server.requests[1]?.body ?? '')).toEqual({
+      instanceNames: ['one', 'two'],
+      requestId: expect.any(String),
+    })
+  })
+
+  test('`token --instance` asks for no more than it was told to', async () => {
+    const { server, run } = await servicePrincipalAt({ 'POST /v1/databaseCredentials': { body: issued } })
+    const options = ['--group', 'analysts', '--read-only', '--lifetime', '10m']
+    expect((await run(['token', '--instance', 'one', ...options])).output).toBe('eyJ.db')
+    expect(JSON.parse(server.requests[1]?.body ?? '')).toEqual({
+      instanceNames: ['one'],
+      requestId: expect.any(String),
+      groupName: 'analysts',
+      readOnly: true,
+      lifetimeSeconds: 600,
+    })
+  })
+
+  test('what restricts a credential is refused for an access token, and a lifetime out of bounds', async () => {
+    const { server, run } = await servicePrincipalAt({})
+    expect(await run(['token', '--read-only'])).toMatchObject({ status: 2, output: '' })
+    expect(await run(['token', '--instance', 'one', '--lifetime', '2h'])).toMatchObject({ status: 2, output: '' })
+    expect(server.requests).toEqual([])
+  })
+
+  test('`auth token` prints what the SDKs of Databricks read', async () => {
+    const { run } = await servicePrincipalAt({})
+    expect(JSON.parse((await run(['auth', 'token'])).output)).toEqual({
+      access_token: 'access-1',
+      token_type: 'Bearer',
+      expiry: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
     })
   })
 
   test('an instance that is stopped is a conflict, with the words of the server', async () => {
-    const body = { error_code: 'INVALID_STATE', message: 'instance sample is STOPPED' }
-    const { run } = await servicePrincipalAt({ 'POST /api/2.0/database/credentials': { status: 400, body } })
-    expect(await run(['credential', 'create', 'sample'])).toMatchObject({
-      status: 5,
-      notes: 'postern: instance sample is STOPPED. [INVALID_STATE]\n',
-    })
+    const body = problem('INSTANCE_NOT_AVAILABLE', 409, 'instance sample is STOPPED')
+    const { run } = await servicePrincipalAt({ 'POST /v1/databaseCredentials': { status: 409, body } })
+    const { status, notes } = await run(['credential', 'create', 'sample'])
+    expect(status).toBe(5)
+    expect(notes).toMatch(/^postern: instance sample is STOPPED\. .*INSTANCE_NOT_AVAILABLE/)
   })
 })
 

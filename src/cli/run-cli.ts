@@ -5,6 +5,7 @@ import { CliError } from './cli-error.ts'
 import { DEFAULT_HOST } from './endpoint.ts'
 import type { Environment } from './environment.ts'
 import { exitCode } from './exit-code.ts'
+import { readProfile, requireProfileName } from './profile.ts'
 import { buildProgram, type GlobalOptions } from './program.ts'
 import { renderError } from './render-error.ts'
 import { reportFailure } from './report-failure.ts'
@@ -18,7 +19,12 @@ import type { Terminal } from './terminal.ts'
 export async function runCli(argv: readonly string[], environment: Environment, terminal: Terminal): Promise<number> {
   let status = 0
   const program = buildProgram(async (verb, input, options) => {
-    const cli = { ...sharedOptions(environment, options), environment, terminal, clock: systemClock } satisfies Cli
+    const cli = {
+      ...(await sharedOptions(environment, options)),
+      environment,
+      terminal,
+      clock: systemClock,
+    } satisfies Cli
     status = (await verb.run(cli, ...(input as never[]))) ?? 0
   })
   try {
@@ -32,14 +38,17 @@ export async function runCli(argv: readonly string[], environment: Environment, 
   }
 }
 
-function sharedOptions(
+async function sharedOptions(
   environment: Environment,
-  { host, caFile, output }: GlobalOptions,
-): Pick<Cli, 'host' | 'caFile' | 'output'> {
+  options: GlobalOptions,
+): Promise<Pick<Cli, 'host' | 'caFile' | 'profile' | 'output'>> {
+  const named = options.profile ?? (environment['POSTERN_PROFILE'] || undefined)
+  const profile = named === undefined ? undefined : await readProfile(environment, requireProfileName(named))
   return {
-    host: host ?? (environment['POSTERN_HOST'] || DEFAULT_HOST),
-    caFile: caFile ?? (environment['POSTERN_CA_FILE'] || undefined),
-    output,
+    host: options.host ?? profile?.host ?? (environment['POSTERN_HOST'] || DEFAULT_HOST),
+    caFile: options.caFile ?? profile?.caFile ?? (environment['POSTERN_CA_FILE'] || undefined),
+    profile: named,
+    output: options.output,
   }
 }
 

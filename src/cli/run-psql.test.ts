@@ -21,6 +21,7 @@ function cliWith(environment: Record<string, string>): Cli {
     output: 'table',
     host: 'localhost',
     caFile: undefined,
+    profile: undefined,
   }
 }
 

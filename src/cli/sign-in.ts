@@ -1,31 +1,35 @@
-import { z } from 'zod'
 import { Secret } from '../base/secret.ts'
-import { ApiClient, readAnswer, type AccessTokens } from './api-client.ts'
+import { ApiClient, type AccessTokens } from './api-client.ts'
 import type { Cli } from './cli.ts'
 import { CliError } from './cli-error.ts'
 import { DEFAULT_HOST, resolveEndpoint, type Endpoint } from './endpoint.ts'
-import { sendRequest } from './http-request.ts'
+import { readProfile } from './profile.ts'
 import { readSecretFile } from './read-secret.ts'
-import { readSession } from './session.ts'
+import { readSession, type SessionPlace } from './session.ts'
+import { SessionTokens } from './session-tokens.ts'
+import { grantByClientSecret, type Grant } from './token-endpoint.ts'
 
-const TokenAnswer = z.object({
-  access_token: z.string().min(1),
-  token_type: z.string(),
-  expires_in: z.number().positive(),
-})
-
-/** An access token and when it ends. */
-export interface Grant {
-  readonly accessToken: Secret
-  readonly expiresAt: Date
+/** Where the sign-in that a command uses is kept. */
+export function sessionPlaceOf({ environment, profile }: Cli, origin: string): SessionPlace {
+  return { environment, origin, profile }
 }
 
 /** The control plane that the options, the environment and a stored sign-in name. */
 async function endpointOf(cli: Cli): Promise<Endpoint> {
+  const { environment, profile } = cli
+  if (profile !== undefined && (await readProfile(environment, profile)) === undefined) {
+    throw new CliError('absent', `there is no profile ${profile}`, {
+      hint: `Run \`postern login --profile ${profile} --host URL\`; \`postern profile list\` shows those that exist.`,
+    })
+  }
   const endpoint = await resolveEndpoint(cli.host, cli.caFile)
   if (cli.caFile !== undefined) return endpoint
-  const session = await readSession(cli.environment, endpoint.origin)
+  const session = isServicePrincipal(cli) ? undefined : await readSession(sessionPlaceOf(cli, endpoint.origin))
   return session?.caFile === undefined ? endpoint : resolveEndpoint(cli.host, session.caFile)
+}
+
+function isServicePrincipal({ environment }: Cli): boolean {
+  return Boolean(environment['POSTERN_CLIENT_ID'])
 }
 
 /**
@@ -35,87 +39,53 @@ async function endpointOf(cli: Cli): Promise<Endpoint> {
  */
 export async function signedIn(cli: Cli): Promise<ApiClient> {
   const endpoint = await endpointOf(cli)
-  const accessTokens = cli.environment['POSTERN_CLIENT_ID']
-    ? servicePrincipalTokens(cli, endpoint)
-    : sessionTokens(cli, endpoint)
-  return new ApiClient(endpoint, accessTokens)
-}
-
-/** The access token that {@link signedIn} would send. */
-export async function currentAccessToken(cli: Cli): Promise<Secret> {
-  const endpoint = await endpointOf(cli)
-  return (
-    cli.environment['POSTERN_CLIENT_ID'] ? servicePrincipalTokens(cli, endpoint) : sessionTokens(cli, endpoint)
-  ).get()
+  return new ApiClient(endpoint, await accessTokensOf(cli, endpoint))
 }
 
 /**
- * Signs a person in with e-mail and password at the token endpoint.
- * @see RFC 6749 section 4.3; `postern` is the client id of this CLI
+ * The access token that {@link signedIn} would send, and when it ends.
+ * @param isForced gets a new one also where the stored one is good for a while yet
  */
-export function grantByPassword(cli: Cli, endpoint: Endpoint, email: string, password: Secret): Promise<Grant> {
-  const form = {
-    grant_type: 'password',
-    client_id: 'postern',
-    username: email,
-    password: password.reveal(),
-    scope: 'all-apis',
-  }
-  return requestGrant(cli, endpoint, form)
+export async function currentGrant(cli: Cli, isForced = false): Promise<Grant> {
+  const endpoint = await endpointOf(cli)
+  return isServicePrincipal(cli) ? mint(cli, endpoint) : sessionTokens(cli, endpoint).current(isForced)
 }
 
-/** Signs a service principal in: RFC 6749 section 4.4, client authentication by section 2.3.1. */
-function grantByClientSecret(cli: Cli, endpoint: Endpoint, clientId: string, secret: Secret): Promise<Grant> {
-  const pair = `${encodeURIComponent(clientId)}:${encodeURIComponent(secret.reveal())}`
-  const form = { grant_type: 'client_credentials', scope: 'all-apis' }
-  return requestGrant(cli, endpoint, form, `Basic ${Buffer.from(pair).toString('base64')}`)
+async function accessTokensOf(cli: Cli, endpoint: Endpoint): Promise<AccessTokens> {
+  if (isServicePrincipal(cli)) return servicePrincipalTokens(cli, endpoint)
+  const tokens = sessionTokens(cli, endpoint)
+  const session = await readSession(sessionPlaceOf(cli, endpoint.origin))
+  // Without a refresh token a refusal of the server is the better answer: it says why.
+  return session?.refreshToken === undefined ? { get: () => tokens.get() } : tokens
 }
 
-async function requestGrant(
-  cli: Cli,
-  endpoint: Endpoint,
-  form: Record<string, string>,
-  authorization?: string,
-): Promise<Grant> {
-  const answer = await sendRequest(endpoint, {
-    method: 'POST',
-    path: '/oidc/v1/token',
-    headers: {
-      accept: 'application/json',
-      'content-type': 'application/x-www-form-urlencoded',
-      ...(authorization !== undefined && { authorization }),
-    },
-    body: new URLSearchParams(form).toString(),
-    timeoutMs: 30_000,
-  })
-  const { access_token, expires_in } = readAnswer(endpoint, answer, TokenAnswer)
-  return { accessToken: new Secret(access_token), expiresAt: new Date(cli.clock.now().getTime() + expires_in * 1000) }
-}
-
-function sessionTokens(cli: Cli, endpoint: Endpoint): AccessTokens {
-  return {
-    async get() {
-      const session = await readSession(cli.environment, endpoint.origin)
-      const hint = `Run \`postern login${endpoint.origin === DEFAULT_HOST ? '' : ` --host ${endpoint.origin}`}\`, or set POSTERN_CLIENT_ID and POSTERN_CLIENT_SECRET_FILE.`
-      if (session === undefined) throw new CliError('denied', `you are not signed in at ${endpoint.origin}`, { hint })
-      if (session.expiresAt <= cli.clock.now()) {
-        throw new CliError('denied', `the sign-in of ${session.email} at ${endpoint.origin} has expired`, { hint })
-      }
-      return session.accessToken
-    },
-  }
+function sessionTokens(cli: Cli, endpoint: Endpoint): SessionTokens {
+  const { clock, profile } = cli
+  const { origin } = endpoint
+  const options = profile === undefined ? (origin === DEFAULT_HOST ? '' : ` --host ${origin}`) : ` --profile ${profile}`
+  const hint = `Run \`postern login${options}\`, or set POSTERN_CLIENT_ID and POSTERN_CLIENT_SECRET_FILE.`
+  return new SessionTokens({ place: sessionPlaceOf(cli, origin), endpoint, clock, hint })
 }
 
 function servicePrincipalTokens(cli: Cli, endpoint: Endpoint): AccessTokens {
-  const clientId = cli.environment['POSTERN_CLIENT_ID'] ?? ''
   let grant: Promise<Grant> | undefined
-  const mint = async () => grantByClientSecret(cli, endpoint, clientId, await clientSecret(cli))
-  const renew = async () => (await (grant = mint())).accessToken
+  const renew = async () => {
+    const minting = mint(cli, endpoint)
+    grant = minting
+    // A command that runs for days asks again after a failure.
+    minting.catch(() => (grant = undefined))
+    return (await minting).accessToken
+  }
   return { get: async () => (grant === undefined ? renew() : (await grant).accessToken), renew }
 }
 
-async function clientSecret(cli: Cli): Promise<Secret> {
-  const { POSTERN_CLIENT_SECRET: secret, POSTERN_CLIENT_SECRET_FILE: file } = cli.environment
+async function mint({ clock, environment }: Cli, endpoint: Endpoint): Promise<Grant> {
+  const secret = await clientSecret(environment)
+  return grantByClientSecret({ endpoint, clock }, environment['POSTERN_CLIENT_ID'] ?? '', secret)
+}
+
+async function clientSecret(environment: Cli['environment']): Promise<Secret> {
+  const { POSTERN_CLIENT_SECRET: secret, POSTERN_CLIENT_SECRET_FILE: file } = environment
   if (file) return readSecretFile(file, 'POSTERN_CLIENT_SECRET_FILE')
   if (secret) return new Secret(secret)
   throw new CliError('caller', 'POSTERN_CLIENT_ID is set, but no secret', {

@@ -21,7 +21,7 @@ const violations: Readonly<Record<string, readonly [file: string, imports: strin
   'transport-imports-only-base': ['src/transport/planted.ts', '../crypto/target.ts'],
   'crypto-imports-only-base': ['src/crypto/planted.ts', '../config/target.ts'],
   'config-imports-only-base': ['src/config/planted.ts', '../crypto/target.ts'],
-  'cli-imports-only-base-contract-config': ['src/cli/planted.ts', '../access/target.ts'],
+  'cli-imports-only-base-pgwire-contract-config': ['src/cli/planted.ts', '../access/target.ts'],
   'audit-never-imports-later-domains': ['src/audit/planted.ts', '../keys/target.ts'],
   'keys-never-imports-later-domains': ['src/keys/planted.ts', '../identity/target.ts'],
   'identity-never-imports-later-domains': ['src/identity/planted.ts', '../access/target.ts'],

@@ -1,7 +1,9 @@
 import type { Noun, Verb } from '../verb.ts'
 import { audit } from './audit/index.ts'
+import { auth } from './auth/index.ts'
 import { catalog } from './catalog/index.ts'
 import { config } from './config/index.ts'
+import { verb as connect } from './connect.ts'
 import { credential } from './credential/index.ts'
 import { database } from './database/index.ts'
 import { dataSource } from './data-source/index.ts'
@@ -10,6 +12,7 @@ import { instance } from './instance/index.ts'
 import { keys } from './keys/index.ts'
 import { verb as login } from './login.ts'
 import { verb as logout } from './logout.ts'
+import { profile } from './profile/index.ts'
 import { verb as psql } from './psql.ts'
 import { role } from './role/index.ts'
 import { servicePrincipal } from './service-principal/index.ts'
@@ -22,7 +25,7 @@ import { verb as version } from './version.ts'
 import { verb as whoami } from './whoami.ts'
 
 /** Verbs that stand alone: `postern <verb>`. */
-export const verbs: readonly Verb[] = [login, logout, whoami, token, psql, sql, sync, setupGuide, version]
+export const verbs: readonly Verb[] = [login, logout, whoami, token, psql, connect, sql, sync, setupGuide, version]
 
 /** Nouns in the order of the help. */
 export const nouns: readonly Noun[] = [
@@ -38,4 +41,6 @@ export const nouns: readonly Noun[] = [
   audit,
   keys,
   config,
+  profile,
+  auth,
 ]

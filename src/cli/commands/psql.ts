@@ -1,18 +1,13 @@
-import { randomUUID } from 'node:crypto'
-import { lookup } from 'node:dns/promises'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { Gateway } from '../../contract/gateway.ts'
-import { Instance } from '../../contract/instances.ts'
 import { Me } from '../../contract/service-principals.ts'
-import { type ApiClient, path } from '../api-client.ts'
 import type { Cli } from '../cli.ts'
-import { CliError } from '../cli-error.ts'
-import { generateDatabaseCredential } from '../database-credential.ts'
+import { addCredentialOptions, type CredentialOptions } from '../credential-options.ts'
+import { createDatabaseCredential } from '../database-credential.ts'
+import { findGatewayTarget, gatewayCaFile, gatewayCaOf, loopbackAddress } from '../gateway-target.ts'
 import { runPsql } from '../run-psql.ts'
-import { readTextFile } from '../read-secret.ts'
 import { signedIn } from '../sign-in.ts'
 import type { Verb } from '../verb.ts'
 
@@ -24,8 +19,8 @@ export const verb: Verb = {
 }
 
 function define(command: Command): void {
-  command
-    .option('--role <name>', 'Postgres role to log in as (default: your own name)')
+  addCredentialOptions(command)
+    .option('--role <name>', 'Postgres role to log in as (default: your own name, or that of the group)')
     .option('--database <name>', 'database (default: the default database of the instance)')
     .option(
       '--gateway-ca-file <file>',
@@ -40,32 +35,24 @@ Behind -- everything does, for options that both have: postern psql sample -- -o
     )
 }
 
-interface Options {
+interface Options extends CredentialOptions {
   readonly role?: string
   readonly database?: string
   readonly gatewayCaFile?: string
 }
 
 async function run(cli: Cli, name: string, psqlArguments: readonly string[], options: Options): Promise<number> {
-  const caFile =
-    options.gatewayCaFile || cli.environment['POSTERN_GATEWAY_CA_FILE'] || cli.environment['PGSSLROOTCERT'] || undefined
-  if (caFile !== undefined && caFile !== 'system') await readTextFile(caFile, '--gateway-ca-file')
+  const caFile = await gatewayCaFile(cli, options.gatewayCaFile)
   const api = await signedIn(cli)
-  const instance = await api.call({ method: 'GET', path: path`/v1/instances/${name}`, answer: Instance })
-  const { gatewayHost } = instance
-  if (gatewayHost === null) {
-    throw new CliError('caller', `${name} has engine ${instance.engine}: people sign in to Postgres alone`, {
-      hint: 'Run statements on it with `postern sql`.',
-    })
-  }
-  const user = options.role ?? (await api.call({ method: 'GET', path: '/v1/me', answer: Me })).name
-  const { token } = await generateDatabaseCredential(api, { request_id: randomUUID(), instance_names: [instance.name] })
-  const gatewayCa = caFile === undefined ? await keepGatewayCa(api) : undefined
+  const { instanceName, host, port, database } = await findGatewayTarget(api, name)
+  const user = options.role ?? options.group ?? (await api.call({ method: 'GET', path: '/v1/me', answer: Me })).name
+  const { token } = await createDatabaseCredential(api, [instanceName], options)
+  const gatewayCa = caFile === undefined ? keepFile(await gatewayCaOf(api)) : undefined
   return runPsql(cli, psqlArguments, {
-    PGHOST: gatewayHost,
-    PGHOSTADDR: await loopbackAddress(gatewayHost),
-    PGPORT: String(instance.gatewayPort),
-    PGDATABASE: options.database ?? instance.defaultDatabase,
+    PGHOST: host,
+    PGHOSTADDR: await loopbackAddress(host),
+    PGPORT: String(port),
+    PGDATABASE: options.database ?? database,
     PGUSER: user,
     PGPASSWORD: token,
     PGSSLMODE: 'verify-full',
@@ -74,19 +61,9 @@ async function run(cli: Cli, name: string, psqlArguments: readonly string[], opt
 }
 
 /** libpq reads the authority from a file only: one that lasts as long as psql does. */
-async function keepGatewayCa(api: ApiClient): Promise<{ file: string; remove(): void }> {
-  const { caPem } = await api.call({ method: 'GET', path: '/v1/gateway', answer: Gateway })
+function keepFile(caPem: string): { file: string; remove(): void } {
   const folder = mkdtempSync(join(tmpdir(), 'postern-ca-'))
   const file = join(folder, 'ca.pem')
   writeFileSync(file, caPem)
   return { file, remove: () => rmSync(folder, { recursive: true, force: true }) }
-}
-
-/** Names under localhost mean this machine (RFC 6761 section 6.3), but not every name service knows them. */
-async function loopbackAddress(host: string): Promise<string | undefined> {
-  if (!host.endsWith('.localhost')) return undefined
-  return lookup(host).then(
-    () => undefined,
-    () => '127.0.0.1',
-  )
 }
