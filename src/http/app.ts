@@ -14,6 +14,11 @@ import { loadProvider } from '../oauth/load-provider.ts'
 import { answerFailures, answerUnreadable } from './answer-failures.ts'
 import { authenticate } from './authenticate.ts'
 import { databaseCredentialRoutes } from './databricks/database-credentials.ts'
+import { databaseInstanceRoleRoutes } from './databricks/database-instance-roles.ts'
+import { databaseInstanceRoutes } from './databricks/database-instances.ts'
+import { instanceAclRoutes } from './databricks/instance-permissions.ts'
+import { outsideServiceRoutes } from './databricks/outside-services.ts'
+import { postgresProjectRoutes } from './databricks/postgres-projects.ts'
 import { compileValidator } from './field-errors.ts'
 import { refuseForeignOrigins } from './foreign-origin.ts'
 import type { HttpDependencies, HttpOptions } from './http-dependencies.ts'
@@ -23,12 +28,18 @@ import { type AddRoutes, decorateWithActor, type HttpApp, setActor } from './rou
 import { auditEventRoutes } from './routes/audit-events.ts'
 import { authorizationServerRoutes } from './routes/authorization-server.ts'
 import { dataSourceRoutes } from './routes/data-sources.ts'
+import { ownDatabaseCredentialRoutes } from './routes/database-credentials.ts'
 import { engineRoutes } from './routes/engines.ts'
 import { catalogRoutes } from './routes/catalog.ts'
+import { federationPolicyRoutes } from './routes/federation-policies.ts'
+import { groupMemberRoutes } from './routes/group-members.ts'
+import { groupRoutes } from './routes/groups.ts'
 import { gatewayRoutes } from './routes/gateway.ts'
 import { homeRoutes } from './routes/home.ts'
+import { instancePermissionRoutes } from './routes/instance-permissions.ts'
 import { instanceRoutes } from './routes/instances.ts'
 import { meRoutes } from './routes/me.ts'
+import { passwordResetRoutes, passwordRoutes } from './routes/passwords.ts'
 import { postgresRoleRoutes } from './routes/postgres-roles.ts'
 import { probeRoutes } from './routes/probes.ts'
 import { servicePrincipalSecretRoutes } from './routes/service-principal-secrets.ts'
@@ -39,6 +50,9 @@ import { signingKeyRoutes } from './routes/signing-keys.ts'
 import { sqlRoutes } from './routes/sql.ts'
 import { sshKeyRoutes } from './routes/ssh-keys.ts'
 import { syncRoutes } from './routes/sync.ts'
+import { userRoutes } from './routes/users.ts'
+import { workspaceAssignmentRoutes } from './routes/workspace-assignments.ts'
+import { workspaceRoutes } from './routes/workspaces.ts'
 import { addSecurityHeaders } from './security-headers.ts'
 import { RequestWorkspaces } from './workspace-of-request.ts'
 
@@ -48,9 +62,16 @@ export type { HttpDependencies, HttpOptions } from './http-dependencies.ts'
 const authenticatedRoutes: readonly AddRoutes[] = [
   meRoutes,
   gatewayRoutes,
+  userRoutes,
+  groupRoutes,
+  groupMemberRoutes,
+  workspaceRoutes,
+  workspaceAssignmentRoutes,
   servicePrincipalRoutes,
   servicePrincipalSecretRoutes,
+  federationPolicyRoutes,
   instanceRoutes,
+  instancePermissionRoutes,
   dataSourceRoutes,
   sshKeyRoutes,
   engineRoutes,
@@ -62,7 +83,13 @@ const authenticatedRoutes: readonly AddRoutes[] = [
   auditEventRoutes,
   signingKeyRoutes,
   masterKeyRoutes,
+  ownDatabaseCredentialRoutes,
   databaseCredentialRoutes,
+  databaseInstanceRoutes,
+  databaseInstanceRoleRoutes,
+  instanceAclRoutes,
+  postgresProjectRoutes,
+  outsideServiceRoutes,
 ]
 
 const bodyLimitBytes = 1024 * 1024
@@ -112,9 +139,10 @@ export async function createHttpApp(deps: HttpDependencies, options: HttpOptions
   const directory = new WorkspaceDirectory(deps)
   const own = { workspaceId: deps.workspaceId, publicUrl: options.publicUrl, isTls: tls !== undefined }
   const workspaces = new RequestWorkspaces(app, directory, own)
+  const throttle = new SignInThrottle((delayMs) => wait(delayMs))
   const authorizationServers = new AuthorizationServers(await loadProvider(), {
     ...deps,
-    throttle: new SignInThrottle((delayMs) => wait(delayMs)),
+    throttle,
     isPasswordGrantOffered: options.httpPasswordGrant,
     onServerError: (error) => deps.logger.error({ err: error }, 'authorization server failed'),
   })
@@ -122,6 +150,7 @@ export async function createHttpApp(deps: HttpDependencies, options: HttpOptions
     probeRoutes(open, deps)
     homeRoutes(open, { workspaces, gatewayPort: deps.gatewayPort })
     openApiRoutes(open)
+    passwordResetRoutes(open, { ...deps, throttle, workspaces })
     authorizationServerRoutes(open, { authorizationServers, workspaces })
   })
   app.register(async (api: HttpApp) => {
@@ -133,6 +162,7 @@ export async function createHttpApp(deps: HttpDependencies, options: HttpOptions
       route.schema = { ...route.schema, security: [{ accessToken: [] }] }
     })
     for (const addRoutes of authenticatedRoutes) addRoutes(api, deps)
+    passwordRoutes(api, { ...deps, throttle })
   })
   return app
 }

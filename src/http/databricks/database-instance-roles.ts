@@ -17,8 +17,8 @@ import { presentDatabaseInstanceRole } from '../present/database-instance-role.t
 import { actorOf, compatibleAnswers, type AddRoutes } from '../route.ts'
 import { compatiblePage } from './compatible-page.ts'
 
-const rolesPath = '/api/2.0/database/instances/:instance/roles'
-const params = z.object({ instance: z.string() })
+const rolesPath = '/api/2.0/database/instances/:name/roles'
+const params = z.object({ name: z.string() })
 const roleParams = params.extend({ role: z.string() })
 
 /** `…/instances/{instance}/roles`: bound Postgres roles as the compatible API words them. */
@@ -34,15 +34,15 @@ export const databaseInstanceRoleRoutes: AddRoutes = (app, deps) => {
       },
     },
     async (request) => {
-      const { instance } = request.params
+      const { name: instance } = request.params
       const actor = actorOf(request)
       await getDatabaseInstance(deps, actor, instance)
-      const { name, attributes, membership_role } = request.body
-      if (!name)
+      const { name: roleName, attributes, membership_role } = request.body
+      if (!roleName)
         throw new PosternError('INVALID_ARGUMENT', `Field 'name' is required, expected non-default value (not "")!`)
       const created = await bindPostgresRole(deps, actor, instance, {
-        principal: readIdentity(name, request.body.identity_type),
-        roleName: name,
+        principal: readIdentity(roleName, request.body.identity_type),
+        roleName,
         attributes: {
           createDb: attributes?.createdb ?? false,
           createRole: attributes?.createrole ?? false,
@@ -65,7 +65,7 @@ export const databaseInstanceRoleRoutes: AddRoutes = (app, deps) => {
       },
     },
     async (request) => {
-      const { instance } = request.params
+      const { name: instance } = request.params
       const actor = actorOf(request)
       await getDatabaseInstance(deps, actor, instance)
       const { limit, after, cut } = compatiblePage(request.query, z.string().max(63))
@@ -85,7 +85,7 @@ export const databaseInstanceRoleRoutes: AddRoutes = (app, deps) => {
       },
     },
     async (request) => {
-      const { instance, role } = request.params
+      const { name: instance, role } = request.params
       const actor = actorOf(request)
       await getDatabaseInstance(deps, actor, instance)
       return presentDatabaseInstanceRole(await getPostgresRole(deps, actor, instance, role), instance)
@@ -103,7 +103,7 @@ export const databaseInstanceRoleRoutes: AddRoutes = (app, deps) => {
       },
     },
     async (request) => {
-      const { instance, role } = request.params
+      const { name: instance, role } = request.params
       const actor = actorOf(request)
       await getDatabaseInstance(deps, actor, instance)
       const { attributes, membership_role } = request.body ?? {}
@@ -136,7 +136,7 @@ export const databaseInstanceRoleRoutes: AddRoutes = (app, deps) => {
       },
     },
     async (request) => {
-      const { instance, role } = request.params
+      const { name: instance, role } = request.params
       const { allow_missing: allowMissing, reassign_owned_to: reassignOwnedTo } = request.query
       const actor = actorOf(request)
       await getDatabaseInstance(deps, actor, instance)
