@@ -1,5 +1,8 @@
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { FakeGoogle } from '../../test/support/fake-google.ts'
+import { temporaryFolder } from '../../test/support/running-postern.ts'
 import { testDialer } from '../../test/support/test-dialer.ts'
 import { GcpSecretReference } from '../contract/secret-references.ts'
 import { dialledSecretHttp } from './dialled-secret-http.ts'
@@ -89,6 +92,21 @@ describe('GCP Secret Manager', () => {
     const attempt = gcpSecretManagerSource.fetch(reference(), context())
     await expect(attempt).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
     expect(google.requests).toEqual([])
+  })
+
+  it('[D1-142] [D1-143] [D1-146] reads with the key file that Postern was started with', async () => {
+    const folder = temporaryFolder('key-file-')
+    writeFileSync(join(folder, 'key.json'), google.keyJson())
+    const environment = { GOOGLE_APPLICATION_CREDENTIALS: join(folder, 'key.json') }
+    const { http, ...listed } = context({ ambientSecretNames: [SECRET], environment })
+    // Google's own address, which the fake answers for.
+    const asGoogle: SecretHttp = {
+      request: (request) => http.request({ ...request, url: new URL(request.url.pathname, endpoint) }),
+    }
+    const ambient = reference({ serviceAccount: undefined, endpoint: undefined })
+    const { values } = await source.fetch(ambient, { ...listed, http: asGoogle })
+    rmSync(folder, { recursive: true })
+    expect(values.get('')?.reveal()).toBe('the password')
   })
 
   it('[D1-144] [D1-145] names the key file that cannot be read, and says that a container must mount it', async () => {

@@ -139,7 +139,8 @@ describeWith(['psql', 'pgbench', 'openssl', 'mariadbd'], 'an instance of Cloud S
     })
   })
 
-  test.each(['bytebase', EMAIL, 'bytebase@shop-prod.iam'])(
+  const spellings = ['bytebase', EMAIL, 'bytebase@shop-prod.iam']
+  test.each(spellings)(
     '[D1-082] [D1-083] the connection name is the host, and the user may be given as %s',
     async (username) => {
       const { ok, user, stages } = await tested(source({ username }))

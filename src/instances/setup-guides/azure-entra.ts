@@ -10,7 +10,7 @@ export function azureEntraGuide(names: SetupGuideQuery): SetupGuide {
     steps: [
       {
         title: 'Register an application',
-        text: 'Microsoft Entra ID > App registrations > New registration, then Certificates & secrets > New client secret. Note tenant id, client id and the secret. A managed identity of the machine needs no secret.',
+        text: 'Microsoft Entra ID > App registrations > New registration, then Certificates & secrets > New client secret. Note tenant id, client id and the secret. Postern logs in as an application with a secret: a managed identity of the machine is not used.',
       },
       {
         title: 'Enable Entra authentication on the server',
@@ -28,7 +28,7 @@ export function azureEntraGuide(names: SetupGuideQuery): SetupGuide {
       },
       {
         title: 'Connect',
-        text: `Login method azure_entra, host ${nameOr(names.host, 'name.postgres.database.azure.com')}, user ${username}, with tenant id, client id and client secret.`,
+        text: `Login method azure_entra, host ${nameOr(names.host, isMysql(names) ? 'name.mysql.database.azure.com' : 'name.postgres.database.azure.com')}, user ${username}, fields azureTenantId and azureClientId, and the client secret (azureClientSecret); or start Postern with AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET and list the host in ambientIamHosts.`,
       },
     ],
   }

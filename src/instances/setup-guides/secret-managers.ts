@@ -164,7 +164,7 @@ export function azureKeyVaultGuide({ secretName }: SetupGuideQuery): SetupGuide 
         },
       },
       {
-        title: 'Allow the application or managed identity to read it',
+        title: 'Allow the application to read it',
         text: 'Role Key Vault Secrets User on this secret.',
         copy: {
           language: 'shell',
