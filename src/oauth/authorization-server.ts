@@ -18,10 +18,12 @@ import { findServicePrincipalClient } from './clients.ts'
 import { askAlways } from './interactions/ask-always.ts'
 import { deviceFlowPages, fillInUserCode } from './interactions/device-flow.ts'
 import { renderOauthError } from './interactions/failure-pages.ts'
+import { answerForAccessTokens } from './introspect-access-token.ts'
 import { keepSignIn, type SignInMethod } from './interactions/finish-interaction.ts'
 import { FormTokens } from './interactions/form-token.ts'
 import type { InteractionDependencies } from './interactions/interaction-dependencies.ts'
 import { interactionPages, signInIsOver } from './interactions/interaction-pages.ts'
+import { SignInLimits } from './interactions/sign-in-limits.ts'
 import { isMarkedBrowser } from './interactions/sso-cookie.ts'
 import { signOutPage } from './interactions/sign-out-page.ts'
 import type { OidcProviderModule } from './load-provider.ts'
@@ -29,7 +31,7 @@ import { addPasswordGrant } from './password-grant.ts'
 import { ClientAdapter, PostgresAdapter } from './postgres-adapter.ts'
 import { oauthPaths, providerConfiguration } from './provider-configuration.ts'
 import { throwingOauthErrors } from './throwing-oauth-errors.ts'
-import { aroundTokenEndpoint } from './token-endpoint.ts'
+import { aroundTokenEndpoint, reuseMark } from './token-endpoint.ts'
 import { addTokenExchangeGrant, asTokenExchangeClient, isTokenExchange } from './token-exchange-grant.ts'
 import { TokenLimits } from './token-limits.ts'
 
@@ -63,7 +65,7 @@ export interface ServedWorkspace {
 export class AuthorizationServers {
   readonly #deps: AuthorizationServerDependencies
   readonly #module: OidcProviderModule
-  readonly #limits = new TokenLimits()
+  readonly #limits = { token: new TokenLimits(), signIn: new SignInLimits() }
   readonly #issuerKeys: IssuerKeys
   readonly #built = new Map<WorkspaceId, { readonly version: string; readonly server: AuthorizationServer }>()
 
@@ -101,7 +103,7 @@ export class AuthorizationServer {
   constructor(
     module: OidcProviderModule,
     deps: AuthorizationServerDependencies & { readonly issuerKeys: IssuerKeys },
-    limits: TokenLimits,
+    { token: limits, signIn: signInLimits }: { readonly token: TokenLimits; readonly signIn: SignInLimits },
     workspace: ServedWorkspace,
     issuer: string,
   ) {
@@ -115,7 +117,10 @@ export class AuthorizationServer {
       const client = await throwingOauthErrors(module.errors, ctx, finding)
       return client !== undefined && isTokenExchange(ctx) ? asTokenExchangeClient(client) : client
     }
-    const usedAlready = () => new module.errors.InvalidGrant()
+    const usedAlready = () => {
+      contextOf(module).state[reuseMark] = true
+      return new module.errors.InvalidGrant()
+    }
     const cookieKey = derivedKey(deps.masterKey, workspaceId, 'cookie signing')
     const provider = new module.Provider(
       issuer,
@@ -136,6 +141,7 @@ export class AuthorizationServer {
       }),
     )
     provider.proxy = true
+    provider.on('grant.revoked', (ctx) => (ctx.state[reuseMark] = true))
     provider.on('server_error', (_ctx, error) => deps.onServerError(error))
     // Koa prints what nobody hears. (Its own event is missing in the types of oidc-provider.)
     ;(provider as NodeJS.EventEmitter).on('error', deps.onServerError)
@@ -143,7 +149,9 @@ export class AuthorizationServer {
     addTokenExchangeGrant(module, provider, { ...deps, callerOf }, workspaceId)
     compareSecretsByHash(module, provider, { store, clock, limits, callerOf })
     provider.use(aroundTokenEndpoint({ store, limits, callerOf, workspaceId }))
+    provider.use(answerForAccessTokens(deps, issuer, workspaceId))
     provider.use(answerKeys(signingKeys, workspaceId))
+    provider.use(signInLimits.around(callerOf))
     this.#interactions = {
       ...deps,
       provider,

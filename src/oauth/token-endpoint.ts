@@ -1,15 +1,20 @@
 import type { KoaContextWithOIDC } from 'oidc-provider'
+import type { AuditReason } from '../audit/audit-record.ts'
 import { recordAudit } from '../audit/record-audit.ts'
 import { asPosternError } from '../base/errors.ts'
 import type { PrincipalId, WorkspaceId } from '../base/ids.ts'
 import type { Store } from '../store/store.ts'
 import { translateStoreError } from '../store/constraint-errors.ts'
+import type { PrincipalAccount } from './account.ts'
 import type { CallerOf } from './caller.ts'
 import { principalIdProperty } from './clients.ts'
 import { type OauthErrorBody, oauthError } from './oauth-error.ts'
 import { oauthPaths } from './provider-configuration.ts'
 import { isTokenExchange } from './token-exchange-grant.ts'
 import type { TokenLimits } from './token-limits.ts'
+
+/** Set on a request that showed a code or refresh token for the second time: its whole grant has ended. */
+export const reuseMark = 'postern.reuse'
 
 /**
  * What surrounds oidc-provider's token endpoint: the limit of failures per address, the audit record written before the answer
@@ -27,7 +32,7 @@ export function aroundTokenEndpoint(deps: {
     try {
       await deps.limits.beginRequest(peer)
       await next()
-      if (ctx.status === 200 || ctx.status >= 500) await deps.limits.requestForgiven(peer)
+      if (ctx.status === 200 || ctx.status >= 500 || isPending(ctx)) await deps.limits.requestForgiven(peer)
       await auditAnswer(deps, ctx)
     } catch (thrown) {
       answerFailure(ctx, thrown)
@@ -45,26 +50,44 @@ function knownSentence(error: string | undefined, grantType: unknown): string | 
   return undefined
 }
 
-/** Records who got an access token and which client failed to authenticate. Sign-ins with a password and exchanges record themselves. */
+/** A device asks every few seconds whether its code was confirmed: that is no failure. */
+function isPending({ body }: KoaContextWithOIDC): boolean {
+  return (body as Partial<OauthErrorBody>).error === 'authorization_pending'
+}
+
+/**
+ * Records who got an access token, which client failed to authenticate, and which code or refresh token was refused. Sign-ins
+ * with a password and exchanges record themselves.
+ */
 async function auditAnswer(
   deps: { readonly store: Store; readonly callerOf: CallerOf; readonly workspaceId: WorkspaceId },
   ctx: KoaContextWithOIDC,
 ): Promise<void> {
-  const isIssued = ctx.status === 200
-  const isRefused = ctx.status === 401
-  const { client, params } = ctx.oidc
-  if (!(isIssued || isRefused) || params?.grant_type === 'password') return
-  if (isIssued && isTokenExchange(ctx)) return
-  const principalId = client?.[principalIdProperty] as PrincipalId | undefined
+  const { client, params, entities } = ctx.oidc
+  const grantType = params?.grant_type
+  const reason = refusal(ctx)
+  if ((ctx.status !== 200 && reason === null) || grantType === 'password') return
+  if (isTokenExchange(ctx) && ctx.status !== 401) return
+  const account = ctx.oidc.account as PrincipalAccount | undefined
+  const shown = entities.RefreshToken ?? entities.AuthorizationCode ?? entities.DeviceCode
+  const machine = client?.[principalIdProperty] as PrincipalId | undefined
   await recordAudit(deps.store.db, {
     ...deps.callerOf(ctx.req),
     action: 'accessToken.issue',
-    outcome: isIssued ? 'allowed' : 'denied',
-    reason: isIssued ? null : 'INVALID_CLIENT',
+    outcome: reason === null ? 'allowed' : 'denied',
+    reason,
     workspaceId: deps.workspaceId,
-    actorId: principalId ?? null,
-    actorName: client?.clientId ?? null,
+    actorId: machine ?? ((account?.accountId ?? shown?.accountId ?? null) as PrincipalId | null),
+    actorName: (machine === undefined ? account?.name : undefined) ?? client?.clientId ?? null,
+    detail: machine === undefined && client !== undefined ? { clientId: client.clientId } : {},
   })
+}
+
+function refusal(ctx: KoaContextWithOIDC): AuditReason | null {
+  const { error } = ctx.body as Partial<OauthErrorBody>
+  if (ctx.status === 401) return 'INVALID_CLIENT'
+  if (ctx.status !== 400 || error !== 'invalid_grant') return null
+  return ctx.state[reuseMark] === true ? 'TOKEN_REUSED' : 'INVALID_GRANT'
 }
 
 function answerFailure(ctx: KoaContextWithOIDC, thrown: unknown): void {

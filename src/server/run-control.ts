@@ -3,6 +3,7 @@ import { AuditWriter } from '../audit/audit-writer.ts'
 import { PosternError } from '../base/errors.ts'
 import { readSurroundings } from '../dialer/same-host-advice.ts'
 import { createHttpApp } from '../http/app.ts'
+import { oauthSweeps } from '../jobs/oauth-sweeps.ts'
 import { listWorkspaces } from '../store/workspaces.ts'
 import { HttpMetrics } from '../telemetry/metrics.ts'
 import { type RunningRole, runChild } from './child-main.ts'
@@ -31,6 +32,7 @@ async function startControl(bootstrap: ChildBootstrap): Promise<RunningRole> {
   let { gatewayCaPem } = bootstrap
   const metrics = new HttpMetrics()
   const sql = composeSql(shared, bootstrap)
+  const sweeps = oauthSweeps(shared)
   const app = await createHttpApp(
     {
       ...shared,
@@ -51,6 +53,7 @@ async function startControl(bootstrap: ChildBootstrap): Promise<RunningRole> {
   await app.ready()
   await listenUnprivileged(bootstrap, address, () => app.listen(address))
   await sql.start()
+  sweeps.start()
   const { metricsHost, metricsPort } = config
   const prometheus = metricsPort === undefined ? undefined : await listenForPrometheus(metricsHost, metricsPort)
   return {
@@ -61,6 +64,7 @@ async function startControl(bootstrap: ChildBootstrap): Promise<RunningRole> {
       gatewayCaPem = pem
     },
     async drain(timeoutMs) {
+      sweeps.stop()
       prometheus?.close()
       await Promise.all([sql.close(timeoutMs), app.close()])
       await audit.close()
