@@ -179,4 +179,10 @@ export interface PostgresRoles {
    * @throws PosternError IN_USE when it owns something and `reassignOwnedTo` is undefined, or others granted it privileges
    */
   drop(roleName: string, found: UpstreamRole, reassignOwnedTo: string | undefined): Promise<void>
+  /**
+   * Ends these sessions of the role, as far as they still are its own. Where the session's user may not, it becomes a member
+   * of the role for that moment, as far as it may.
+   * @param pids process ids of their backends
+   */
+  endSessions(roleName: string, roleOid: string, pids: readonly number[]): Promise<void>
 }

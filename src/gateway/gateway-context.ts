@@ -1,8 +1,8 @@
+import type { UpstreamDependencies } from '../access/admin-session.ts'
 import type { LoginGrant } from '../access/login-grant.ts'
 import type { NativeGrant } from '../access/native-grant.ts'
 import type { AuditReason } from '../audit/audit-record.ts'
 import type { SessionId } from '../base/ids.ts'
-import type { MasterKey } from '../crypto/master-key.ts'
 import type { DialOptions } from '../dialer/dial.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { TlsIdentity, Transport } from '../transport/byte-socket.ts'
@@ -25,13 +25,13 @@ export interface GatewaySettings {
   readonly peerSocketRoot: string
 }
 
-export interface GatewayDependencies extends Omit<LoginDependencies, 'strangers' | 'passwordAttempts'> {
+export interface GatewayDependencies
+  extends Omit<LoginDependencies, 'strangers' | 'passwordAttempts'>, UpstreamDependencies {
   /** A neutral refusal is answered no sooner than this after the password came, so that time tells nothing. */
   readonly denialFloorMs: number
   readonly settings: GatewaySettings
   readonly transport: Transport
   readonly tls: TlsIdentity
-  readonly masterKey: MasterKey
   readonly dialOptions: DialOptions
   readonly logger: Logger
   readonly findWorkspaceByDomain: FindWorkspaceByDomain

@@ -11,6 +11,7 @@ import type { GatewayContext, GatewayDependencies } from './gateway-context.ts'
 import { PasswordAttempts } from './password-attempts.ts'
 import { PreAuth } from './pre-auth.ts'
 import { RefusedStrangers } from './refused-strangers.ts'
+import { Revocations } from './revocations.ts'
 import { runSession } from './session.ts'
 import { Sessions } from './sessions.ts'
 
@@ -36,6 +37,8 @@ export interface Gateway {
   /** Sessions that can be cancelled. */
   readonly cancelKeys: number
   setTlsIdentity(identity: TlsIdentity): void
+  /** Access was taken away somewhere: ends what is open of it, on the instances that want that. */
+  endRevokedSessions(): Promise<void>
   /** A cancellation that another worker was asked for; nothing happens when the session is not ours. */
   cancelHere(fingerprint: string): Promise<void>
   /** Stops listening at once, then waits for the sessions to end, at most so long or until `hurried`, and ends the rest. */
@@ -128,6 +131,8 @@ export async function startGateway(deps: GatewayDependencies): Promise<Gateway> 
     }
   })
 
+  const revocations = new Revocations(deps, () => sessions.revocable())
+
   const listener: ByteListener = await deps.transport.listen({
     host: settings.host,
     port: settings.port,
@@ -148,12 +153,14 @@ export async function startGateway(deps: GatewayDependencies): Promise<Gateway> 
       return cancelKeys.size
     },
     setTlsIdentity: (identity) => listener.setTlsIdentity(identity),
+    endRevokedSessions: () => revocations.check(),
     async cancelHere(fingerprint) {
       await cancelHere(fingerprint).catch((thrown: unknown) => logger.warn({ err: thrown }, 'a cancel request failed'))
     },
     async drain(timeoutMs, hurried) {
       listener.stop()
       await sessions.drain(timeoutMs, adminShutdown, hurried)
+      revocations.close()
     },
   }
 }

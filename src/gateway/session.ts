@@ -162,11 +162,10 @@ function startRelay(
   requireBothSides(client.channel, upstream.channel)
   const { backendKey, grant } = upstream
   const minor = Math.min(client.startup.minor, LATEST_PROTOCOL_MINOR)
-  const cancelKey =
-    backendKey &&
-    gateway.cancelKeys.issue(backendKey.pid, minor, () =>
-      cancelUpstream(grant, backendKey, gateway.dialOptions, gateway.masterKey),
-    )
+  const cancel = async (): Promise<void> => {
+    if (backendKey !== undefined) await cancelUpstream(grant, backendKey, gateway.dialOptions, gateway.masterKey)
+  }
+  const cancelKey = backendKey && gateway.cancelKeys.issue(backendKey.pid, minor, cancel)
   const clientRest = client.channel.release()
   const upstreamRest = upstream.channel.release()
   const greeting = [
@@ -193,7 +192,7 @@ function startRelay(
       bytesFromUpstream: relay.bytesFromUpstream,
     })
   })
-  place.enter(relay)
+  place.enter(relay, LoginGrant.isOne(grant) ? { grant, session, upstreamPid, cancel } : undefined)
   gateway.recordSession('session.start', session, grant, {
     upstreamPid,
     applicationName: client.startup.parameters.get('application_name') ?? '',

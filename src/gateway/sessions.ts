@@ -1,13 +1,20 @@
 import { PosternError } from '../base/errors.ts'
 import type { Relay } from './relay.ts'
+import type { RevocableSession } from './revocations.ts'
 
 /** A place that a login has taken, until its session ends or does not come to be. */
 export interface SessionPlace {
-  /** The session is open. */
-  enter(relay: Relay): void
+  /**
+   * The session is open.
+   * @param login what it was opened by, where that can be taken away
+   */
+  enter(relay: Relay, login?: RevocableLogin): void
   /** May be called again. */
   leave(): void
 }
+
+/** What a session rests on that belongs to a principal. */
+export type RevocableLogin = Omit<RevocableSession, 'terminate' | 'isOpen'>
 
 interface SessionLimits {
   readonly maxSessions: number
@@ -17,7 +24,7 @@ interface SessionLimits {
 /** The sessions of this worker, those that are being opened included: logins at the same time cannot slip past the limits. */
 export class Sessions {
   readonly #limits: SessionLimits
-  readonly #open = new Set<Relay>()
+  readonly #open = new Map<Relay, RevocableLogin | undefined>()
   readonly #placesOf = new Map<string, number>()
   #places = 0
   #endedFromClients = 0
@@ -67,9 +74,9 @@ export class Sessions {
     let left = false
     let session: Relay | undefined
     return {
-      enter: (relay) => {
+      enter: (relay, login) => {
         session = relay
-        this.#open.add(relay)
+        this.#open.set(relay, login)
       },
       leave: () => {
         if (left) return
@@ -88,11 +95,27 @@ export class Sessions {
   /** Bytes relayed by all sessions, the open ones included. */
   relayedBytes(): { readonly fromClients: number; readonly fromUpstreams: number } {
     let [fromClients, fromUpstreams] = [this.#endedFromClients, this.#endedFromUpstreams]
-    for (const { bytesFromClient, bytesFromUpstream } of this.#open) {
+    for (const { bytesFromClient, bytesFromUpstream } of this.#open.keys()) {
       fromClients += bytesFromClient
       fromUpstreams += bytesFromUpstream
     }
     return { fromClients, fromUpstreams }
+  }
+
+  /** Those that are open now and belong to a principal. */
+  revocable(): RevocableSession[] {
+    const open = this.#open
+    return [...open].flatMap(([relay, login]) =>
+      login === undefined
+        ? []
+        : {
+            ...login,
+            terminate: (lastWords: Uint8Array) => relay.terminate(lastWords),
+            get isOpen() {
+              return open.has(relay)
+            },
+          },
+    )
   }
 
   #giveBack(holder: string): void {
@@ -109,7 +132,7 @@ export class Sessions {
   async drain(timeoutMs: number, lastWords: Uint8Array, hurried?: AbortSignal): Promise<void> {
     this.#draining = true
     await this.#empty(timeoutMs, hurried)
-    for (const relay of this.#open) relay.terminate(lastWords)
+    for (const relay of this.#open.keys()) relay.terminate(lastWords)
     await this.#empty(1000)
   }
 

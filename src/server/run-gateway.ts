@@ -3,6 +3,7 @@ import { AuditSpool } from '../audit/audit-spool.ts'
 import { AuditWriter } from '../audit/audit-writer.ts'
 import { PosternError } from '../base/errors.ts'
 import { type Gateway, startGateway } from '../gateway/gateway.ts'
+import { principalsChannel } from '../store/principal-changes.ts'
 import { GatewayMetrics } from '../telemetry/metrics.ts'
 import { type RunningRole, runChild } from './child-main.ts'
 import type { ChildBootstrap } from './child-messages.ts'
@@ -41,10 +42,13 @@ async function startWorker(bootstrap: ChildBootstrap): Promise<RunningRole> {
   const metrics = new GatewayMetrics(bootstrap.worker)
   const serving: { gateway?: Gateway } = {}
   let stopListening: (() => Promise<void>) | undefined
+  let stopFollowing: (() => Promise<void>) | undefined
   const load = async (): Promise<void> => {
     await shared.load()
     await domains.load()
     stopListening ??= await store.listen(CANCEL_CHANNEL, (fingerprint) => void serving.gateway?.cancelHere(fingerprint))
+    const endRevoked = (): void => void serving.gateway?.endRevokedSessions()
+    stopFollowing ??= await store.listen(principalsChannel, endRevoked, endRevoked)
   }
   const loading = await loadWhenStoreAnswers(load, logger, (thrown) => {
     logger.fatal({ err: thrown }, 'could not be started')
@@ -94,6 +98,7 @@ async function startWorker(bootstrap: ChildBootstrap): Promise<RunningRole> {
       // Before anything that a store which hangs could hold up: these records are of what has already happened.
       await audit.close()
       await stopListening?.()
+      await stopFollowing?.()
       domains.close()
       await shared.close()
     },

@@ -1,5 +1,6 @@
 import { sql, type Kysely } from 'kysely'
 import type { InstanceId, PrincipalId, RoleBindingId } from '../base/ids.ts'
+import { principalsChannel } from './principal-changes.ts'
 import type { Schema } from './schema.ts'
 
 /** A principal's Postgres role on an instance, by principal id, cluster and role oid. */
@@ -95,8 +96,11 @@ export async function updatePostgresRoleBinding(
   return result.numUpdatedRows === 1n
 }
 
+/** Removes a binding. Every node is told of its principal, whose sessions of it may have to end. */
 export async function deletePostgresRoleBinding(db: Kysely<Schema>, id: RoleBindingId): Promise<void> {
-  await db.deleteFrom('postgres_role_binding').where('id', '=', id).execute()
+  await sql`
+    with gone as (delete from postgres_role_binding where id = ${id} returning principal_id)
+    select pg_notify(${principalsChannel}, principal_id::text) from gone`.execute(db)
 }
 
 function selectBindings(db: Kysely<Schema>, instanceId: InstanceId) {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -18,6 +18,8 @@ export interface UpstreamPostgres {
   readonly port: number
   /** A session of the superuser `postgres`; the caller ends it. */
   superuser(database?: string): Promise<pg.Client>
+  /** Starts a streaming standby of it, a server of its own with the same TLS and pg_hba.conf; the caller stops it. */
+  standby(): Promise<UpstreamPostgres>
   /** Shows another certificate from now on. */
   setCertificate(tls: TlsIdentity): Promise<void>
   stop(): Promise<void>
@@ -36,13 +38,32 @@ export async function startUpstreamPostgres(options: {
   hba: readonly string[]
   settings?: readonly string[]
 }): Promise<UpstreamPostgres> {
+  return start(options)
+}
+
+type UpstreamOptions = Parameters<typeof startUpstreamPostgres>[0]
+
+/** Where a standby begins. */
+interface Primary {
+  readonly port: number
+  readonly password: Secret
+  readonly data: string
+}
+
+async function start(options: UpstreamOptions, primary?: Primary): Promise<UpstreamPostgres> {
   const home = mkdtempSync(join(tmpdir(), 'upstream-'))
   chmodSync(home, 0o711)
   const user = currentUid() === 0 ? await ensureOsUser('postern-meta', () => undefined) : undefined
   const folder = openClusterFolder(join(home, 'cluster'), user)
   const binaries = findBinaries(user)
-  const password = new Secret(randomBytes(16).toString('hex'))
-  await initCluster(folder, binaries, user, { superuserName: 'postgres', superuserPassword: password, durable: false })
+  const password = primary?.password ?? new Secret(randomBytes(16).toString('hex'))
+  if (primary !== undefined) await copyRunning(primary, folder.data)
+  else
+    await initCluster(folder, binaries, user, {
+      superuserName: 'postgres',
+      superuserPassword: password,
+      durable: false,
+    })
   const write = (name: string, text: string): string => {
     const path = join(folder.data, name)
     writeFileSync(path, text, { mode: 0o600 })
@@ -60,7 +81,7 @@ export async function startUpstreamPostgres(options: {
     'fsync=off',
     'shared_buffers=16MB',
     'max_connections=40',
-    `hba_file=${write('hba.conf', `${[...options.hba, 'host all postgres 127.0.0.1/32 scram-sha-256'].join('\n')}\n`)}`,
+    `hba_file=${write('hba.conf', `${[...options.hba, 'host all,replication postgres 127.0.0.1/32 scram-sha-256'].join('\n')}\n`)}`,
   ]
   if (options.tls) {
     const [certificate, key] = writeTls(options.tls)
@@ -68,6 +89,10 @@ export async function startUpstreamPostgres(options: {
   }
   if (options.clientCaPem) settings.push(`ssl_ca_file=${write('clients.crt', options.clientCaPem)}`)
   settings.push(...(options.settings ?? []))
+  if (primary !== undefined) {
+    const login = `host=127.0.0.1 port=${primary.port} user=postgres password=${primary.password.reveal()}`
+    settings.push(`primary_conninfo=${login} sslmode=prefer`)
+  }
   const server = spawn(
     binaries.postgres,
     ['-D', '.', '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])],
@@ -109,6 +134,7 @@ export async function startUpstreamPostgres(options: {
   return {
     port,
     superuser,
+    standby: () => start(options, { port, password, data: folder.data }),
     stop,
     async setCertificate(tls) {
       writeTls(tls)
@@ -117,6 +143,28 @@ export async function startUpstreamPostgres(options: {
       await client.end()
       await sleep(300)
     },
+  }
+}
+
+/** A copy of a running cluster's files that becomes a standby of it, as an online backup is made. */
+async function copyRunning(primary: Primary, data: string): Promise<void> {
+  const client = new pg.Client({
+    host: '127.0.0.1',
+    port: primary.port,
+    user: 'postgres',
+    password: primary.password.reveal(),
+    database: 'postgres',
+  })
+  await client.connect()
+  await client.query(`select pg_backup_start('standby', true)`)
+  execFileSync('cp', ['-a', primary.data, data])
+  const { rows } = await client.query<{ label: string }>('select labelfile as label from pg_backup_stop(false)')
+  await client.end()
+  rmSync(join(data, 'postmaster.pid'), { force: true })
+  writeFileSync(join(data, 'backup_label'), rows[0]!.label)
+  writeFileSync(join(data, 'standby.signal'), '')
+  for (const name of ['backup_label', 'standby.signal']) {
+    if (currentUid() === 0) execFileSync('chown', ['--reference', data, join(data, name)])
   }
 }
 

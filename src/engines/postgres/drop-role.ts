@@ -96,7 +96,7 @@ async function endSessions(client: pg.Client, roleOid: string): Promise<void> {
 }
 
 /** Runs `work` as a member of the role, where there is one and its privileges are lacking. */
-async function withPrivilegesOf(
+export async function withPrivilegesOf(
   client: pg.Client,
   roleName: string | undefined,
   work: () => Promise<void>,

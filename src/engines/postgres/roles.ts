@@ -2,6 +2,7 @@ import pg from 'pg'
 import { PosternError } from '../../base/errors.ts'
 import type { PostgresRoles, RoleAttributes, UpstreamRole } from '../engine.ts'
 import { dropPostgresRole, MEMBERSHIP_OPTIONS_SINCE, type InDatabase } from './drop-role.ts'
+import { endSessionsOfRole } from './end-sessions.ts'
 import { withPostgresErrors } from './errors.ts'
 
 const { escapeIdentifier: quoteName, escapeLiteral: quoteText } = pg
@@ -75,6 +76,8 @@ export function postgresRoles(client: pg.Client, inDatabase: InDatabase): Postgr
     },
 
     drop: (roleName, found, reassignOwnedTo) => dropPostgresRole(client, inDatabase, roleName, found, reassignOwnedTo),
+
+    endSessions: (roleName, roleOid, pids) => endSessionsOfRole(client, roleName, roleOid, pids),
   }
 }
 
