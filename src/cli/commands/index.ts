@@ -8,11 +8,13 @@ import { credential } from './credential/index.ts'
 import { database } from './database/index.ts'
 import { dataSource } from './data-source/index.ts'
 import { engine } from './engine/index.ts'
+import { group } from './group/index.ts'
 import { instance } from './instance/index.ts'
 import { keys } from './keys/index.ts'
 import { verb as login } from './login.ts'
 import { verb as logout } from './logout.ts'
 import { profile } from './profile/index.ts'
+import { password } from './password/index.ts'
 import { verb as psql } from './psql.ts'
 import { role } from './role/index.ts'
 import { servicePrincipal } from './service-principal/index.ts'
@@ -21,8 +23,10 @@ import { sshKey } from './ssh-key/index.ts'
 import { verb as sql } from './sql.ts'
 import { verb as sync } from './sync.ts'
 import { verb as token } from './token.ts'
+import { user } from './user/index.ts'
 import { verb as version } from './version.ts'
 import { verb as whoami } from './whoami.ts'
+import { workspace } from './workspace/index.ts'
 
 /** Verbs that stand alone: `postern <verb>`. */
 export const verbs: readonly Verb[] = [login, logout, whoami, token, psql, connect, sql, sync, setupGuide, version]
@@ -35,7 +39,11 @@ export const nouns: readonly Noun[] = [
   engine,
   catalog,
   role,
+  user,
+  group,
   servicePrincipal,
+  workspace,
+  password,
   credential,
   database,
   audit,

@@ -1,30 +1,34 @@
-import { Option, type Command } from 'commander'
+import type { Command } from 'commander'
 import { ServicePrincipal } from '../../../contract/service-principals.ts'
 import { path } from '../../api-client.ts'
 import type { Cli } from '../../cli.ts'
 import { showItem } from '../../output.ts'
+import { activeOption } from '../../principal-options.ts'
 import { signedIn } from '../../sign-in.ts'
 import { servicePrincipalFields } from './service-principal-fields.ts'
 import type { Verb } from '../../verb.ts'
 
 export const verb: Verb = {
   usage: 'update <client-id>',
-  summary: 'Switch a service principal off or on again',
+  summary: 'Change a service principal, switch it off or on again',
   define,
   run,
 }
 
 function define(command: Command): void {
-  command.addOption(
-    new Option('--active <on|off>', 'off refuses its sign-ins and its logins')
-      .choices(['on', 'off'])
-      .makeOptionMandatory(),
-  )
+  command
+    .option('--display-name <name>', 'how it is called')
+    .addOption(activeOption('off refuses its sign-ins and its logins'))
 }
 
-async function run(cli: Cli, clientId: string, { active }: { readonly active: 'on' | 'off' }): Promise<void> {
+interface Options {
+  readonly displayName?: string
+  readonly active?: 'on' | 'off'
+}
+
+async function run(cli: Cli, clientId: string, { displayName, active }: Options): Promise<void> {
   const api = await signedIn(cli)
-  const body = { active: active === 'on' }
+  const body = { displayName, active: active === undefined ? undefined : active === 'on' }
   const principal = await api.call({
     method: 'PATCH',
     path: path`/v1/servicePrincipals/${clientId}`,
