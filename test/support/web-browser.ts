@@ -64,7 +64,7 @@ export class WebBrowser {
       headers: {
         host: url.host,
         accept: 'text/html',
-        cookie: this.#cookiesFor(url.pathname),
+        cookie: this.cookiesFor(url.pathname),
         ...(form !== undefined && { 'content-type': 'application/x-www-form-urlencoded', origin: this.#origin }),
       },
       ...(form !== undefined && { payload: form }),
@@ -86,7 +86,8 @@ export class WebBrowser {
     else this.cookies.set(key, { value, path })
   }
 
-  #cookiesFor(path: string): string {
+  /** The Cookie header for a path of the site. */
+  cookiesFor(path: string): string {
     return [...this.cookies]
       .filter(([, cookie]) => cookie.path === '/' || path === cookie.path || path.startsWith(`${cookie.path}/`))
       .map(([key, { value }]) => `${key.split(' ')[0]}=${value}`)
