@@ -7,7 +7,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['src/**/*.test.ts', 'tools/**/*.test.ts'],
+          include: ['src/**/*.test.ts', 'tools/**/*.test.ts', 'packages/**/*.test.ts'],
           // Left to Bun, the named export `z` arrives undefined through vitest's own import.
           server: { deps: { inline: ['zod'] } },
           testTimeout: 15_000,

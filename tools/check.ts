@@ -20,7 +20,7 @@ const checks: readonly Check[] = [
   { name: 'lint', command: [bin('oxlint'), '--type-aware', '--deny-warnings', '--format=unix'] },
   {
     name: 'imports',
-    command: [bin('depcruise'), '--config', '.dependency-cruiser.cjs', 'src', 'test', 'tools', 'bench'],
+    command: [bin('depcruise'), '--config', '.dependency-cruiser.cjs', 'src', 'test', 'tools', 'bench', 'packages'],
   },
   { name: 'unused', command: [bin('knip'), '--treat-config-hints-as-errors'] },
   { name: 'format', command: [bin('prettier'), '--check', '--log-level', 'warn', '.'] },

@@ -86,7 +86,7 @@ export function explainDenial(denial: LoginDenial, target: LoginAttempt, state: 
       )
     case 'not-a-member':
       return refusal(
-        'ROLE_NOT_BOUND',
+        'NOT_A_MEMBER',
         `${role} on ${instance} belongs to a group that the principal is not a member of`,
         'Ask a Workspace Admin for membership in the group.',
       )

@@ -119,6 +119,15 @@ export const ERRORS = {
     'The principal has no Postgres role on the instance, or not this one.',
     'Ask a Workspace Admin or DBA to bind a Postgres role.',
   ),
+  NOT_A_MEMBER: row(
+    'denied',
+    403,
+    '28000',
+    'PERMISSION_DENIED',
+    'access_denied',
+    'The Postgres role belongs to a group that the principal is not a member of.',
+    'Ask a Workspace Admin for membership in the group.',
+  ),
   PRINCIPAL_INACTIVE: row(
     'denied',
     403,

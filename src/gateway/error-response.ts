@@ -2,7 +2,8 @@ import { asPosternError } from '../base/errors.ts'
 import { writeErrorResponse } from '../pgwire/error-response.ts'
 
 /**
- * The ErrorResponse that ends a login: FATAL, the SQLSTATE of the error table, the public text and what to do next. Whatever
+ * The ErrorResponse that ends a login: FATAL, the SQLSTATE and the code of the error table, the public text and what to do
+ * next. Whatever
  * is not an error of ours reads as an internal one; its text stays in the log.
  */
 export function errorResponse(thrown: unknown, sessionId: string): Uint8Array {
@@ -13,6 +14,7 @@ export function errorResponse(thrown: unknown, sessionId: string): Uint8Array {
     severity: 'FATAL',
     sqlstate,
     message: error.message,
+    routine: error.code,
     hint: kind === 'internal' ? `${hint} Session id: ${sessionId}` : hint,
   })
 }

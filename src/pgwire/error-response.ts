@@ -10,6 +10,8 @@ export interface ErrorFields {
   readonly message: string
   readonly detail?: string
   readonly hint?: string
+  /** For Postgres a place in its source; for us the code of the error table, which programs can tell apart. */
+  readonly routine?: string
 }
 
 /** Tells the client what failed. FATAL and PANIC end the session: close after it. NULs are dropped, text from elsewhere may hold them. */
@@ -45,6 +47,7 @@ export function readErrorFields(body: Uint8Array): ErrorFields | undefined {
     message: fields.get('M') ?? '',
     ...optional('detail', fields.get('D')),
     ...optional('hint', fields.get('H')),
+    ...optional('routine', fields.get('R')),
   }
 }
 
@@ -57,6 +60,7 @@ function writeFields(type: string, fields: ErrorFields): Uint8Array {
   ]
   if (fields.detail !== undefined) parts.push(field('D', fields.detail))
   if (fields.hint !== undefined) parts.push(field('H', fields.hint))
+  if (fields.routine !== undefined) parts.push(field('R', fields.routine))
   return message(type, ...parts, Uint8Array.of(0))
 }
 
