@@ -3,7 +3,7 @@ import { WorkspaceRole } from '../../../contract/service-principals.ts'
 import { WorkspaceAssignment } from '../../../contract/workspaces.ts'
 import type { Cli } from '../../cli.ts'
 import { showDone } from '../../output.ts'
-import { principalOf, principalOptions, type PrincipalOptions } from '../../principal-options.ts'
+import { addPrincipalOptions, principalOf, type PrincipalOptions } from '../../principal-options.ts'
 import { signedIn } from '../../sign-in.ts'
 import type { Verb } from '../../verb.ts'
 
@@ -15,7 +15,7 @@ export const verb: Verb = {
 }
 
 function define(command: Command): void {
-  principalOptions(command).addOption(
+  addPrincipalOptions(command).addOption(
     new Option('--workspace-role <role>', 'what it may do in the workspace')
       .choices(WorkspaceRole.options)
       .default('member'),

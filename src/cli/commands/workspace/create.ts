@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { Workspace } from '../../../contract/workspaces.ts'
 import type { Cli } from '../../cli.ts'
 import { showItem } from '../../output.ts'
-import { principalIfNamed, principalOptions, type PrincipalOptions } from '../../principal-options.ts'
+import { addPrincipalOptions, principalOf, type PrincipalOptions } from '../../principal-options.ts'
 import { signedIn } from '../../sign-in.ts'
 import type { Verb } from '../../verb.ts'
 import { workspaceFields } from './workspace-fields.ts'
@@ -15,7 +15,7 @@ export const verb: Verb = {
 }
 
 function define(command: Command): void {
-  principalOptions(
+  addPrincipalOptions(
     command
       .requiredOption('--hosts <host...>', 'Host header values that select it: NAME or NAME:PORT')
       .requiredOption('--gateway-domain <domain>', 'domain below which the host names of its instances stand'),
@@ -28,8 +28,9 @@ interface Options extends PrincipalOptions {
 }
 
 async function run(cli: Cli, name: string, options: Options): Promise<void> {
-  const { hosts, gatewayDomain } = options
-  const body = { name, hosts, gatewayDomain, admin: principalIfNamed(options) }
+  const { hosts, gatewayDomain, user, servicePrincipal, group, principalId } = options
+  const isNamed = [user, servicePrincipal, group, principalId].some((option) => option !== undefined)
+  const body = { name, hosts, gatewayDomain, admin: isNamed ? principalOf(options) : undefined }
   const api = await signedIn(cli)
   const workspace = await api.call({ method: 'POST', path: '/v1/workspaces', body, answer: Workspace })
   showItem(cli, workspace, workspaceFields(workspace))

@@ -3,14 +3,14 @@ import { Group } from '../../../../contract/groups.ts'
 import { path } from '../../../api-client.ts'
 import type { Cli } from '../../../cli.ts'
 import { showDone } from '../../../output.ts'
-import { principalOf, principalOptions, type PrincipalOptions } from '../../../principal-options.ts'
+import { addPrincipalOptions, principalOf, type PrincipalOptions } from '../../../principal-options.ts'
 import { signedIn } from '../../../sign-in.ts'
 import type { Verb } from '../../../verb.ts'
 
 export const verb: Verb = {
   usage: 'add <group>',
   summary: 'Add a member: a user, a service principal or another group',
-  define: (command: Command) => void principalOptions(command),
+  define: (command: Command) => void addPrincipalOptions(command),
   run,
 }
 
