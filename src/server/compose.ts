@@ -5,6 +5,7 @@ import { AddressRules } from '../dialer/address-rules.ts'
 import type { DialerDependencies } from '../dialer/dial.ts'
 import { TunnelClient } from '../dialer/ssh/tunnel-client.ts'
 import { loadEngine } from '../engines/registry.ts'
+import { SessionStatements } from '../keys/session-statements.ts'
 import { SigningKeys } from '../keys/signing-keys.ts'
 import { prepareStore, type Store } from '../store/store.ts'
 import { createLogger, type Logger } from '../telemetry/logger.ts'
@@ -21,6 +22,7 @@ export interface SharedParts {
   readonly masterKey: MasterKey
   readonly store: Store
   readonly signingKeys: SigningKeys
+  readonly sessionStatements: SessionStatements
   readonly dialer: DialerDependencies
   /**
    * Reads the signing keys and follows their changes; may be repeated when it failed.
@@ -51,9 +53,10 @@ export async function composeShared(bootstrap: ChildBootstrap, role: ServingRole
     applicationName: role === 'gateway' ? `postern gateway ${bootstrap.worker}` : 'postern control',
   })
   const signingKeys = SigningKeys.unread(store, masterKey, systemClock)
+  const sessionStatements = SessionStatements.unread(store, masterKey)
   let unfollow: (() => Promise<void>) | undefined
   await loadEngine('postgres')
-  if (role === 'control') await loadPrivateCode(bootstrap.user)
+  await loadPrivateCode(bootstrap.user, role)
   const transport = transports[role === 'gateway' ? config.gatewayTransport : 'bun']
   const ways = {
     transport,
@@ -69,9 +72,11 @@ export async function composeShared(bootstrap: ChildBootstrap, role: ServingRole
     masterKey,
     store,
     signingKeys,
+    sessionStatements,
     dialer: { ...ways, ...secrets },
     async load() {
       await signingKeys.refresh()
+      await sessionStatements.load()
       unfollow ??= await signingKeys.follow((error) => logger.error({ err: error }, 'signing keys were not refreshed'))
     },
     setMasterKeys({ current, others }) {
