@@ -23,7 +23,11 @@ const out = resolve(values.out ?? join(root, 'dist', `postern-${version}-${platf
 const compileTimeoutMs = 5 * 60_000
 
 /** Files that the code reads at run time, by the paths that `packedFile` knows. */
-const packed = ['src/store/migrations', 'src/server/demo/sample-data.sql']
+const packed = [
+  'src/store/migrations',
+  'src/server/demo/sample-data.sql',
+  'src/postgres-server/databricks-auth/objects.sql',
+]
 
 process.chdir(root)
 const startedAt = performance.now()

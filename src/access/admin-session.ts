@@ -34,6 +34,7 @@ export interface AdminSession {
  * Runs `work` in a session of the instance's admin data source. The stored password opens only for the destination that is
  * stored with it.
  *
+ * @param database another one of the server than the data source names: the same login reaches it
  * @throws PosternError UPSTREAM_* | SECRET_UNREADABLE | INSTANCE_NOT_AVAILABLE when the instance has no admin data source yet |
  *   ROLE_DRIFTED when another cluster than before answers there
  */
@@ -41,12 +42,13 @@ export async function withAdminSession<T>(
   deps: UpstreamDependencies,
   instance: InstanceRow,
   work: (admin: AdminSession) => Promise<T>,
+  database?: string,
 ): Promise<T> {
   const roleLogin = await requireRoleLogin(instance)
   const source = await readAdminDataSource(deps, instance)
   const opened = await withDataSourceLogin(deps, source, async (login) => ({
     ...login,
-    session: await roleLogin.openRoleSession(login.route, {
+    session: await roleLogin.openRoleSession(database === undefined ? login.route : { ...login.route, database }, {
       dialer: deps.dialer,
       secrets: login.secrets,
       timeoutMs: adminLoginTimeoutMs,

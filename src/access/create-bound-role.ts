@@ -25,6 +25,9 @@ export interface BoundRoleSpec {
   readonly administrator: boolean
 }
 
+/** Who binds; the action, the target and the outcome are filled in. */
+export type BindingAudit = Pick<AuditEntry, 'workspaceId' | 'actorId' | 'actorName' | 'requestId' | 'peer'>
+
 /**
  * Makes a Postgres role on an instance and binds it to a principal.
  *
@@ -33,7 +36,6 @@ export interface BoundRoleSpec {
  * nobody can log in with and `role repair` completes. At no time is there a role without a binding, so no name is lost and no
  * mark on the role has to be trusted (docs/design/0003).
  *
- * @param audit who binds; the action, the target and the outcome are filled in
  * @throws PosternError ROLE_TAKEN | ALREADY_EXISTS | INVALID_ARGUMENT | UPSTREAM_*
  */
 export async function createBoundRole(
@@ -42,7 +44,25 @@ export async function createBoundRole(
   admin: AdminSession,
   principal: Principal,
   spec: BoundRoleSpec,
-  audit: Pick<AuditEntry, 'workspaceId' | 'actorId' | 'actorName' | 'requestId' | 'peer'>,
+  audit: BindingAudit,
+): Promise<void> {
+  await bindRole(deps, instance, admin, principal, spec, audit, (verifier) =>
+    makeRole(admin.session, instance, spec, verifier),
+  )
+}
+
+/**
+ * Binds the role that `giveRole` makes or takes in the upstream transaction, and answers with its oid.
+ * @param giveRole is given the verifier that is to be the role's password; null: it is to have none
+ */
+export async function bindRole(
+  deps: UpstreamDependencies,
+  instance: InstanceRow,
+  admin: AdminSession,
+  principal: Principal,
+  spec: BoundRoleSpec,
+  audit: BindingAudit,
+  giveRole: (passwordVerifier: string | null) => Promise<string>,
 ): Promise<void> {
   checkPostgresRoleName(spec.roleName)
   const { session, route, systemIdentifier } = admin
@@ -51,7 +71,7 @@ export async function createBoundRole(
   try {
     await session.inTransaction(async () => {
       const login = loginFor(deps.masterKey, instance, bindingId, { ...route, username: spec.roleName })
-      const roleOid = await makeRole(session, instance, spec, login.verifier)
+      const roleOid = await giveRole(login.verifier)
       await withStoreErrors(
         deps.store.db.transaction().execute(async (db) => {
           await insertPostgresRoleBinding(db, {

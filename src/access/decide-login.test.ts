@@ -20,11 +20,25 @@ const principal = VerifiedPrincipal.afterVerification({
   credentialId: 'c1',
   expiresAt: new Date('2026-01-01T01:00:00Z'),
 })
-const question: LoginQuestion = { workspaceId, principalId, instance: { name: 'sample' }, roleName: 'ana', readOnly: false }
+const question: LoginQuestion = {
+  workspaceId,
+  principalId,
+  instance: { name: 'sample' },
+  roleName: 'ana',
+  readOnly: false,
+}
 
 const allowedFacts = {
   principal: { name: 'ana@example.test', active: true, inWorkspace: true },
-  instance: { id: instanceId, name: 'sample', kind: 'external', state: 'AVAILABLE', defaultDatabase: 'shop', accessTokenLogin: false },
+  instance: {
+    id: instanceId,
+    name: 'sample',
+    kind: 'external',
+    state: 'AVAILABLE',
+    defaultDatabase: 'shop',
+    accessTokenLogin: false,
+    mayHaveDatabricksAuth: false,
+  },
   binding: {
     id: '8d2f1f9e-0000-4000-8000-000000000002' as RoleBindingId,
     roleOid: '16384',

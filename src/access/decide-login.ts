@@ -69,6 +69,7 @@ export function decideLogin(principal: VerifiedPrincipal, question: LoginQuestio
       readOnly: principal.readOnly,
       alternatives,
       expiresAt: principal.expiresAt,
+      carriesStatement: instance.mayHaveDatabricksAuth,
       defaultDatabase: instance.defaultDatabase,
     })
   if (!principal.readOnly) return { allowed: true, grant: grantFor(adminDataSource, []) }

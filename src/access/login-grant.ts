@@ -30,6 +30,8 @@ interface LoginGrantFields {
   readonly alternatives: readonly LoginGrant[]
   /** When the credential or token of this login ends to open sessions. */
   readonly expiresAt: Date
+  /** The session is told who it is in a form that SQL can verify, for databricks_create_role. */
+  readonly carriesStatement: boolean
   /** The database that `databricks_postgres` stands for where no real one exists. */
   readonly defaultDatabase: string
 }

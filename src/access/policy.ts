@@ -85,6 +85,11 @@ export const POLICY = {
     also: 'CAN_MANAGE on the instance',
   },
   'postgresRole.unbind': { does: 'take a Postgres role away', roles: everybody, also: 'CAN_MANAGE on the instance' },
+  'postgresRole.installExtension': {
+    does: 'install databricks_auth in a database of an external instance',
+    roles: everybody,
+    also: 'CAN_MANAGE on the instance',
+  },
   'postgresRole.read': { does: 'see who has which Postgres role', roles: everybody },
   'user.create': { does: 'create a user', roles: admins },
   'user.read': { does: 'see the users', roles: adminsAndDbas },

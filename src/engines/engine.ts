@@ -128,6 +128,7 @@ export interface RoleSession {
   /** Runs `work` in one transaction: committed when it resolves, rolled back when it rejects. */
   inTransaction<T>(work: () => Promise<T>): Promise<T>
   readonly roles: PostgresRoles
+  readonly sqlRoles: SqlRoles
   close(): Promise<void>
 }
 
@@ -185,4 +186,55 @@ export interface PostgresRoles {
    * @param pids process ids of their backends
    */
   endSessions(roleName: string, roleOid: string, pids: readonly number[]): Promise<void>
+}
+
+/** A Postgres role that databricks_create_role made and that waits to be bound. */
+export interface SqlRoleRequest {
+  readonly roleOid: string
+  readonly roleName: string
+  readonly identityType: 'USER' | 'SERVICE_PRINCIPAL' | 'GROUP'
+  readonly identityId: string
+  /** What the session carried: whoever asked is in it. */
+  readonly sessionStatement: string
+  /** By the clock of the database. */
+  readonly requestedAt: Date
+}
+
+/** What a database with databricks_auth is told: who there is, and who has a role. */
+export interface SqlRoleDirectory {
+  readonly instanceId: string
+  /** Modulus of the public key of session statements, in decimal digits. */
+  readonly modulus: string
+  /** The group of all bound roles; null where there is none. */
+  readonly marker: string | null
+  readonly identities: readonly { readonly identityType: string; readonly name: string; readonly identityId: string }[]
+  readonly boundRoles: readonly {
+    readonly roleOid: string
+    readonly identityType: string
+    readonly identityId: string
+  }[]
+}
+
+/** The other side of databricks_auth, in the database of the session unless it says otherwise (docs/design/0018). */
+export interface SqlRoles {
+  /**
+   * Databases of the whole server that may have the extension: those named here, or those in which the session's user owns a
+   * function. `mark` changes when the extension is made anew; `waits` when a role that was made there waits to be bound.
+   */
+  look(
+    databases: readonly string[] | undefined,
+  ): Promise<readonly { readonly database: string; readonly mark: string; readonly waits: boolean }[]>
+  isInstalled(): Promise<boolean>
+  /**
+   * Makes the objects of the extension for the session's user, without the extension's files. Repeating it changes nothing.
+   * @throws PosternError INVALID_ARGUMENT below PostgreSQL 11; UPSTREAM_*
+   */
+  install(): Promise<void>
+  /** Replaces what the database was told before. */
+  refresh(directory: SqlRoleDirectory): Promise<void>
+  requests(): Promise<readonly SqlRoleRequest[]>
+  /** In a transaction: takes the request for itself. @returns whether it was still there */
+  take(request: SqlRoleRequest): Promise<boolean>
+  /** Says why a request was refused, for databricks_list_roles to show. */
+  refuse(request: SqlRoleRequest, reason: string): Promise<void>
 }

@@ -1,5 +1,5 @@
-import { chmodSync, chownSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, chownSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { ClusterFolder } from './cluster-folder.ts'
 import { currentUid, type OsUser } from './os-user.ts'
 import { findBarrier } from './traversal.ts'
@@ -10,6 +10,8 @@ export interface ServerConfiguration {
   readonly hba: readonly string[]
   readonly ident: readonly string[]
   readonly socketFolder: string
+  /** Files of extensions besides those that come with the server, by name. */
+  readonly extensions: Readonly<Record<string, string>>
   /** false trades crash safety for speed: for throw-away clusters. */
   readonly durable: boolean
 }
@@ -45,19 +47,22 @@ export function writeServerConfiguration(
   user: OsUser | undefined,
   configuration: ServerConfiguration,
 ): string {
+  const target = user && findBarrier(folder.home, user) ? `${configuration.socketFolder}.conf` : folder.home
+  if (target !== folder.home) {
+    mkdirSync(target, { recursive: true })
+    chmodSync(target, 0o711)
+  }
+  const share = join(target, 'share')
+  writeExtensions(join(share, 'extension'), configuration.extensions)
   const settings = {
     ...DEFAULTS,
     ...configuration.settings,
     ...(configuration.durable ? {} : NOT_DURABLE),
     ...FIXED,
     unix_socket_directories: configuration.socketFolder,
+    extension_control_path: `$system:${share}`,
   }
   const lines = Object.entries(settings).map(([name, value]) => `${name} = '${String(value).replaceAll("'", "''")}'`)
-  const target = user && findBarrier(folder.home, user) ? `${configuration.socketFolder}.conf` : folder.home
-  if (target !== folder.home) {
-    mkdirSync(target, { recursive: true })
-    chmodSync(target, 0o711)
-  }
   writeConfiguration(join(target, 'postgresql.conf'), lines, user)
   writeConfiguration(join(target, 'pg_hba.conf'), configuration.hba, user)
   writeConfiguration(join(target, 'pg_ident.conf'), configuration.ident, user)
@@ -69,4 +74,16 @@ function writeConfiguration(path: string, lines: readonly string[], user: OsUser
   writeFileSync(draft, `${lines.join('\n')}\n`, { mode: user ? 0o640 : 0o600 })
   if (user) chownSync(draft, currentUid(), user.gid)
   renameSync(draft, path)
+}
+
+/** What runs as the server's superuser is for nobody else to write: root's, or ours where we are the server's user. */
+function writeExtensions(folder: string, files: Readonly<Record<string, string>>): void {
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  chmodSync(dirname(folder), 0o755)
+  chmodSync(folder, 0o755)
+  for (const [name, text] of Object.entries(files)) {
+    writeFileSync(join(folder, name), text)
+    chmodSync(join(folder, name), 0o644)
+  }
 }

@@ -27,6 +27,8 @@ export interface LocalPostgresOptions {
   readonly hba?: readonly string[]
   /** Lines of pg_ident.conf. */
   readonly ident?: readonly string[]
+  /** Files of extensions besides those that come with the server, by name. */
+  readonly extensions?: Readonly<Record<string, string>>
   /** false trades crash safety for speed, for throw-away clusters. Default true. */
   readonly durable?: boolean
   /** Ends a start that is under way; a recovery after a crash may take any time. A server that accepts connections is left alone. */
@@ -84,6 +86,7 @@ export async function startLocalPostgres(options: LocalPostgresOptions): Promise
     settings: options.settings ?? {},
     hba: options.hba ?? ['local all all scram-sha-256'],
     ident: options.ident ?? [],
+    extensions: options.extensions ?? {},
     socketFolder,
     durable,
   })

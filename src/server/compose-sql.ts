@@ -3,6 +3,7 @@ import { LoginFactsReader } from '../access/login-facts-reader.ts'
 import { openDataSource } from '../access/open-data-source.ts'
 import type { OpenSession } from '../catalog/catalog-dependencies.ts'
 import { CatalogueSyncs } from '../jobs/catalogue-syncs.ts'
+import { SqlRoleAttendance } from '../jobs/sql-role-attendance.ts'
 import { sqlHistorySweeps } from '../jobs/sql-history-sweeps.ts'
 import { RunningExecutions } from '../sql/running-executions.ts'
 import type { SqlDependencies } from '../sql/sql-dependencies.ts'
@@ -19,11 +20,12 @@ export interface SqlParts {
 }
 
 /** Builds them from the parts that both roles share. */
-export function composeSql(shared: SharedParts, { config, socketRoot }: ChildBootstrap): SqlParts {
+export function composeSql(shared: SharedParts, { config, socketRoot, nodeId }: ChildBootstrap): SqlParts {
   const openSession: OpenSession = (instance, source, options) => openDataSource(shared, instance, source, options)
   const sqlRunning = new RunningExecutions(config.sqlMaxConcurrent)
   const syncs = new CatalogueSyncs({ ...shared, openSession, holder: randomUUID() }, config.catalogueSyncs)
   const sweeps = sqlHistorySweeps(shared, config.sqlHistoryDays)
+  const sqlRoles = new SqlRoleAttendance(shared, shared.logger, nodeId)
   let unfollow: (() => Promise<void>) | undefined
   return {
     deps: {
@@ -50,12 +52,14 @@ export function composeSql(shared: SharedParts, { config, socketRoot }: ChildBoo
       unfollow = await sqlRunning.follow(shared.store)
       await syncs.start()
       sweeps.start()
+      await sqlRoles.start()
     },
     async close(patienceMs) {
       setTimeout(() => sqlRunning.cancelAll(), patienceMs).unref()
       sweeps.stop()
       await unfollow?.()
       await syncs.close()
+      await sqlRoles.close()
     },
   }
 }

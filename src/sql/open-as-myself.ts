@@ -53,7 +53,7 @@ export async function openAsMyself(
   try {
     signal.throwIfAborted()
     const upstream = await connectUpstream(
-      { dialOptions, masterKey: deps.masterKey, settings: { peerSocketRoot: deps.peerSocketRoot } },
+      { ...deps, dialOptions, settings: { peerSocketRoot: deps.peerSocketRoot } },
       grant,
       {
         database: login.database,

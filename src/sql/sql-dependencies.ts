@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts'
 import type { OpenSession } from '../catalog/catalog-dependencies.ts'
 import type { MasterKey } from '../crypto/master-key.ts'
 import type { DialerDependencies } from '../dialer/dial.ts'
+import type { SessionStatements } from '../keys/session-statements.ts'
 import type { SigningKeys } from '../keys/signing-keys.ts'
 import type { Store } from '../store/store.ts'
 import type { RunningExecutions } from './running-executions.ts'
@@ -25,6 +26,7 @@ export interface SqlDependencies {
   readonly masterKey: MasterKey
   readonly signingKeys: SigningKeys
   readonly audit: AuditWriter
+  readonly sessionStatements: SessionStatements
   readonly dialer: DialerDependencies
   readonly openSession: OpenSession
   /** For SQL as oneself: the same decision as at the gateway, on the same facts. */

@@ -24,6 +24,8 @@ export interface LoginFacts {
     readonly defaultDatabase: string
     /** Access tokens of the workspace are taken as passwords. */
     readonly accessTokenLogin: boolean
+    /** databricks_create_role may be called there: sessions carry what it checks. */
+    readonly mayHaveDatabricksAuth: boolean
   } | null
   readonly binding: {
     readonly id: RoleBindingId
@@ -43,7 +45,7 @@ export interface LoginFacts {
 }
 
 const statement = {
-  name: 'login-facts-4',
+  name: 'login-facts-5',
   text: `
     ${withHeldPrincipals},
     target as (
@@ -55,6 +57,7 @@ const statement = {
       coalesce(u.email, s.client_id::text, p.display_name) as principal_name,
       exists (select from workspace_assignment a join held h on h.id = a.principal_id where a.workspace_id = $1) as in_workspace,
       t.id as instance_id, t.name as instance_name, t.kind as instance_kind, t.state, t.default_database, t.access_token_login_enabled,
+      t.kind = 'managed' or exists (select from sql_extension e where e.instance_id = t.id) as may_have_databricks_auth,
       b.id as binding_id, b.role_oid::text, b.system_identifier, b.login_key_sealed,
       b.principal_id as holder_id, holder.kind as holder_kind, holder.active as holder_active,
       exists (select from workspace_assignment a where a.workspace_id = $1 and a.principal_id = b.principal_id) as holder_in_workspace,
@@ -88,6 +91,7 @@ interface LoginFactsRow extends LoginSourceColumns {
   state: string
   default_database: string
   access_token_login_enabled: boolean
+  may_have_databricks_auth: boolean
   binding_id: RoleBindingId | null
   role_oid: string
   system_identifier: string
@@ -126,6 +130,7 @@ function factsFromRow(row: LoginFactsRow): LoginFacts {
             state: row.state,
             defaultDatabase: row.default_database,
             accessTokenLogin: row.access_token_login_enabled,
+            mayHaveDatabricksAuth: row.may_have_databricks_auth,
           },
     binding:
       row.binding_id === null

@@ -25,7 +25,12 @@ export interface EmbeddedPostgres {
 
 /** Starts a Postgres in a temporary folder without fsync. Use: `const postgres = await startEmbeddedPostgres()` in beforeAll. */
 export async function startEmbeddedPostgres(
-  settings: { hba?: readonly string[]; ident?: readonly string[]; settings?: Record<string, string | number> } = {},
+  settings: {
+    hba?: readonly string[]
+    ident?: readonly string[]
+    settings?: Record<string, string | number>
+    extensions?: Readonly<Record<string, string>>
+  } = {},
 ): Promise<EmbeddedPostgres> {
   await removeOrphans()
   const folder = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`))

@@ -12,6 +12,7 @@ import { bootstrapWorkspace } from '../../src/identity/bootstrap-workspace.ts'
 import { createServicePrincipal } from '../../src/identity/create-service-principal.ts'
 import { createServicePrincipalSecret } from '../../src/identity/service-principal-secrets.ts'
 import { resealStore } from '../../src/keys/reseal-store.ts'
+import { SessionStatements } from '../../src/keys/session-statements.ts'
 import { SigningKeys } from '../../src/keys/signing-keys.ts'
 import type { Store } from '../../src/store/store.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
@@ -79,6 +80,7 @@ export async function startHttpFixture(
     clock,
     masterKey,
     signingKeys,
+    sessionStatements: SessionStatements.unread(store, masterKey),
     audit,
     logger,
     metrics: new HttpMetrics(),

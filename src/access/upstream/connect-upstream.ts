@@ -5,6 +5,7 @@ import type { MasterKey } from '../../crypto/master-key.ts'
 import { ScramClient } from '../../crypto/scram.ts'
 import type { DialOptions } from '../../dialer/dial.ts'
 import { type BackendKeyData, readBackendKeyData } from '../../pgwire/backend-messages.ts'
+import type { SessionStatements } from '../../keys/session-statements.ts'
 import { readErrorFields } from '../../pgwire/error-response.ts'
 import { writeStartupMessage } from '../../pgwire/frontend-messages.ts'
 import type { WireMessage } from '../../pgwire/message-reader.ts'
@@ -30,6 +31,7 @@ export interface UpstreamSession {
 export interface UpstreamLoginDependencies {
   readonly dialOptions: DialOptions
   readonly masterKey: MasterKey
+  readonly sessionStatements: SessionStatements
   /** Folder below which the sockets of this node's managed instances are, and nothing of anybody else. */
   readonly settings: { readonly peerSocketRoot: string }
 }
@@ -57,6 +59,8 @@ export class UpstreamRefusal extends Error {
 /** What clients of the compatible API connect to by default; an alias on instances that have no database of that name. */
 const defaultDatabaseAlias = 'databricks_postgres'
 const undefinedDatabase = '3D000'
+/** Where databricks_create_role looks for it. */
+const STATEMENT_SETTING = 'postern.session'
 const greetingMaxLength = 1024 * 1024
 
 /**
@@ -73,11 +77,12 @@ export async function connectUpstream(
   target: UpstreamTarget,
   onChannel: (channel: LoginChannel) => void,
 ): Promise<UpstreamSession> {
+  const told = withStatement(deps, grant, target)
   const failures: unknown[] = []
   for (const way of [grant, ...grant.fields.alternatives]) {
     requireOwnServer(way, deps.settings.peerSocketRoot)
     try {
-      return await openSession(deps, way, target, onChannel, {
+      return await openSession(deps, way, told, onChannel, {
         authenticate: (channel) => authenticateUpstream(channel, way, deps.masterKey),
         check: (channel) => checkUpstreamRole(channel, way),
       })
@@ -88,6 +93,12 @@ export async function connectUpstream(
     }
   }
   throw failures[0]
+}
+
+/** What the client set under this name comes first, and the last one counts; were it otherwise, it would lack our signature. */
+function withStatement(deps: UpstreamLoginDependencies, grant: LoginGrant, target: UpstreamTarget): UpstreamTarget {
+  if (!grant.fields.carriesStatement) return target
+  return { ...target, settings: [...target.settings, [STATEMENT_SETTING, deps.sessionStatements.sign(grant.fields)]] }
 }
 
 /**

@@ -11,6 +11,7 @@ import { checkPostgresRoute } from './options.ts'
 import { acceptsLoginKey } from './role-login.ts'
 import { postgresRoles } from './roles.ts'
 import { openPostgresSession } from './session.ts'
+import { sqlRoles } from './sql-roles.ts'
 
 function engineOf(name: EngineName): Engine {
   return {
@@ -47,6 +48,7 @@ async function openRoleSession(route: DataSourceRoute, options: Omit<OpenOptions
       serverVersion: await readServerVersion(client),
       checkPrivileges: () => checkPostgresPrivileges(client),
       roles: postgresRoles(client, inDatabase),
+      sqlRoles: sqlRoles(client),
       close: () => client.end(),
       async inTransaction(work) {
         await withPostgresErrors(client.query('begin'))

@@ -5,6 +5,7 @@ import { asPosternError, PosternError } from '../../base/errors.ts'
 import type { InstanceId } from '../../base/ids.ts'
 import { Secret } from '../../base/secret.ts'
 import type { MasterKey } from '../../crypto/master-key.ts'
+import { databricksAuthExtension } from '../../postgres-server/databricks-auth/extension-files.ts'
 import { currentUid, ensureOsUser, type OsUser } from '../../postgres-server/os-user.ts'
 import { claimSocketFolder } from '../../postgres-server/socket-folder.ts'
 import { type RunningPostgres, startLocalPostgres } from '../../postgres-server/start-local-postgres.ts'
@@ -13,7 +14,7 @@ import type { NodeInstanceRow } from '../../store/managed-instances.ts'
 import type { Store } from '../../store/store.ts'
 import type { Logger } from '../../telemetry/logger.ts'
 import { hasAdminDataSource, writeAdminDataSource } from './admin-data-source.ts'
-import { managedHba, managedIdent, managedSettings, SUPERVISOR_ROLE } from './managed-roles.ts'
+import { ADMIN_ROLE, managedHba, managedIdent, managedSettings, SUPERVISOR_ROLE } from './managed-roles.ts'
 import { provisionManagedInstance, setAdminPassword } from './provision-managed-instance.ts'
 import { recordObservation } from './record-observation.ts'
 
@@ -201,6 +202,7 @@ export class ManagedKeeper {
       hba: managedHba(),
       ident: managedIdent(gatewayUserName),
       settings: managedSettings(),
+      extensions: databricksAuthExtension(ADMIN_ROLE),
       signal: this.#closing.signal,
     })
   }
