@@ -30,8 +30,11 @@ export async function putMembersIn(
   for (const id of memberIds) {
     const member = await findMember(db, actor, { id })
     if (containing.includes(id)) {
-      const what = id === group.id ? 'itself' : `'${member.name}', which it is a member of`
-      throw new PosternError('INVALID_ARGUMENT', `Group '${group.name}' cannot have ${what} as a member`)
+      const why =
+        id === group.id
+          ? `Group '${group.name}' cannot be a member of itself`
+          : `Group '${group.name}' is in group '${member.name}' already, which therefore cannot be its member`
+      throw new PosternError('INVALID_ARGUMENT', why)
     }
   }
   await addGroupMembers(db, group.id, memberIds)
