@@ -19,6 +19,7 @@ import { databaseInstanceRoutes } from './databricks/database-instances.ts'
 import { instanceAclRoutes } from './databricks/instance-permissions.ts'
 import { outsideServiceRoutes } from './databricks/outside-services.ts'
 import { postgresProjectRoutes } from './databricks/postgres-projects.ts'
+import { scimRoutes } from './databricks/scim/scim-routes.ts'
 import { compileValidator } from './field-errors.ts'
 import { refuseForeignOrigins } from './foreign-origin.ts'
 import type { HttpDependencies, HttpOptions } from './http-dependencies.ts'
@@ -84,6 +85,7 @@ const authenticatedRoutes: readonly AddRoutes[] = [
   signingKeyRoutes,
   masterKeyRoutes,
   ownDatabaseCredentialRoutes,
+  scimRoutes,
   databaseCredentialRoutes,
   databaseInstanceRoutes,
   databaseInstanceRoleRoutes,

@@ -13,7 +13,7 @@ export interface FailureAnswer {
 
 /**
  * Renders a failure in the words of the surface that was asked: RFC 9457 problems, `{error_code, message}` under `/api/`, the
- * errors of RFC 6749 under `/oidc/`. Total over the error table; of a failure that is not ours only its id gets out.
+ * errors of RFC 6749 under `/oidc/`, those of RFC 7644 for SCIM. Total over the error table; of a failure that is not ours only its id gets out.
  */
 export function failureAnswer(
   error: PosternError,
@@ -22,6 +22,9 @@ export function failureAnswer(
   const { status, headers } = { status: error.row.http, headers: failureHeaders(error) }
   if (request.path.startsWith('/oidc/')) {
     return { status, headers, contentType: 'application/json', body: oauthError(error).body }
+  }
+  if (request.path.startsWith('/api/2.0/preview/scim/')) {
+    return { status, headers, contentType: 'application/json', body: scimFailure(error, request.id) }
   }
   if (request.path.startsWith('/api/')) {
     return { status, headers, contentType: 'application/json', body: apiError(error, request.id) }
@@ -52,8 +55,26 @@ function extensionsOf({ code, detail }: PosternError): object {
   return code === 'SECRET_REQUIRED' && detail?.fields !== undefined ? { fields: detail.fields } : {}
 }
 
+const SCIM_TYPES: Partial<Record<PosternError['code'], string>> = {
+  INVALID_ARGUMENT: 'invalidValue',
+  MALFORMED_REQUEST: 'invalidSyntax',
+  ALREADY_EXISTS: 'uniqueness',
+}
+
+/** RFC 7644 section 3.12. */
+function scimFailure(error: PosternError, requestId: string): object {
+  const { message } = apiError(error, requestId)
+  const scimType = error.detail?.scimType ?? SCIM_TYPES[error.code]
+  return {
+    schemas: ['urn:ietf:params:scim:api:messages:2.0:Error'],
+    status: String(error.row.http),
+    detail: message,
+    ...(scimType !== undefined && { scimType }),
+  }
+}
+
 /** Both fields must be non-empty, or clients of the compatible API lose the code; `details` without metadata would, too. */
-function apiError(error: PosternError, requestId: string): object {
+function apiError(error: PosternError, requestId: string): { error_code: string; message: string } {
   const message = error.code === 'INTERNAL' ? `${error.message} (request ${requestId})` : error.message
   return { error_code: error.row.apiCode, message: error.hint === undefined ? message : `${message}. ${error.hint}` }
 }

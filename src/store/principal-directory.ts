@@ -1,4 +1,4 @@
-import { sql, type Kysely } from 'kysely'
+import { sql, type Kysely, type RawBuilder } from 'kysely'
 import type { PrincipalId, WorkspaceId } from '../base/ids.ts'
 import type { Schema } from './schema.ts'
 
@@ -43,7 +43,26 @@ export interface DirectoryFilter {
   readonly withMember?: PrincipalId | undefined
   /** Those with an assignment of their own. */
   readonly assigned?: true | undefined
+  readonly matching?: DirectoryCondition | undefined
 }
+
+/** A condition on principals, as far as they have what it compares: SCIM filters become these. */
+export type DirectoryCondition =
+  | { readonly and: readonly DirectoryCondition[] }
+  | { readonly or: readonly DirectoryCondition[] }
+  | { readonly not: DirectoryCondition }
+  | { readonly always: boolean }
+  | { readonly memberOf: string }
+  | { readonly withMember: string }
+  | { readonly isActive: boolean }
+  | { readonly createdAt: Date; readonly comparison: '=' | '<' | '<=' | '>' | '>=' }
+  | {
+      readonly text: 'id' | 'name' | 'display_name' | 'external_id'
+      readonly comparison: 'is' | 'contains' | 'starts' | 'ends' | 'present'
+      readonly value: string
+      /** Whether upper and lower case differ. */
+      readonly isExact: boolean
+    }
 
 /** By lower-case name, then id. */
 export interface DirectoryPosition {
@@ -59,29 +78,19 @@ export async function listDirectory(
   db: Kysely<Schema>,
   workspaceId: WorkspaceId,
   filter: DirectoryFilter,
-  page: { readonly limit: number; readonly after?: DirectoryPosition | undefined },
+  page: {
+    readonly limit: number
+    readonly after?: DirectoryPosition | undefined
+    readonly offset?: number | undefined
+  },
 ): Promise<DirectoryRow[]> {
   const { rows } = await sql<DirectoryRow>`
-    with recursive inside (id) as (
-      select principal_id from workspace_assignment where workspace_id = ${workspaceId}
-      union
-      select m.member_id from inside i
-        join principal g on g.id = i.id and g.kind = 'group' and g.active
-        join group_member m on m.group_id = g.id
-    ),
-    seen as (
-      select p.id, p.kind, p.display_name, p.active, p.external_id, p.created_at, u.password_hash is not null as has_password,
-        coalesce(u.email, s.client_id::text, p.display_name) as name,
-        coalesce(p.home_workspace_id, (select id from workspace where is_first)) = ${workspaceId} as is_own
-      from principal p
-        left join user_account u on u.principal_id = p.id
-        left join service_principal s on s.principal_id = p.id
-    ),
+    with recursive ${seenByWorkspace(workspaceId)},
     listed as (
       select * from seen
       where (is_own or id in (select id from inside)) and ${sql.join(conditionsOf(workspaceId, filter), sql` and `)}
         and ${page.after === undefined ? sql`true` : sql`(lower(name) collate "C", id) > (${page.after.name}, ${page.after.id}::bigint)`}
-      order by lower(name) collate "C", id limit ${page.limit}
+      order by lower(name) collate "C", id limit ${page.limit} offset ${page.offset ?? 0}
     ),
     held (start, id) as (
       select id, id from listed
@@ -102,13 +111,48 @@ export async function listDirectory(
   return rows
 }
 
+/** How many principals {@link listDirectory} would list without a limit. */
+export async function countDirectory(
+  db: Kysely<Schema>,
+  workspaceId: WorkspaceId,
+  filter: DirectoryFilter,
+): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    with recursive ${seenByWorkspace(workspaceId)}
+    select count(*)::int as count from seen
+    where (is_own or id in (select id from inside)) and ${sql.join(conditionsOf(workspaceId, filter), sql` and `)}`.execute(
+    db,
+  )
+  return rows[0]?.count ?? 0
+}
+
+/** Who is in the workspace by assignment (`inside`), and every principal with its name (`seen`). */
+function seenByWorkspace(workspaceId: WorkspaceId) {
+  return sql`
+    inside (id) as (
+      select principal_id from workspace_assignment where workspace_id = ${workspaceId}
+      union
+      select m.member_id from inside i
+        join principal g on g.id = i.id and g.kind = 'group' and g.active
+        join group_member m on m.group_id = g.id
+    ),
+    seen as (
+      select p.id, p.kind, p.display_name, p.active, p.external_id, p.created_at, u.password_hash is not null as has_password,
+        coalesce(u.email, s.client_id::text, p.display_name) as name,
+        coalesce(p.home_workspace_id, (select id from workspace where is_first)) = ${workspaceId} as is_own
+      from principal p
+        left join user_account u on u.principal_id = p.id
+        left join service_principal s on s.principal_id = p.id
+    )`
+}
+
 /** The position of a row in the list. */
 export function directoryPosition({ name, id }: DirectoryRow): DirectoryPosition {
   return { name: name.toLowerCase(), id }
 }
 
 function conditionsOf(workspaceId: WorkspaceId, filter: DirectoryFilter) {
-  const { kind, id, name, search, externalId, active, memberOf, withMember, assigned } = filter
+  const { kind, id, name, search, externalId, active, memberOf, withMember, assigned, matching } = filter
   const conditions = [sql<boolean>`true`]
   if (kind !== undefined) conditions.push(sql`kind = ${kind}`)
   if (id !== undefined) conditions.push(sql`id = ${id}`)
@@ -128,5 +172,29 @@ function conditionsOf(workspaceId: WorkspaceId, filter: DirectoryFilter) {
   if (assigned) {
     conditions.push(sql`id in (select principal_id from workspace_assignment where workspace_id = ${workspaceId})`)
   }
+  if (matching !== undefined) conditions.push(conditionSql(matching))
   return conditions
+}
+
+function conditionSql(condition: DirectoryCondition): RawBuilder<boolean> {
+  if ('and' in condition) return sql`(${sql.join(condition.and.map(conditionSql), sql` and `)})`
+  if ('or' in condition) return sql`(${sql.join(condition.or.map(conditionSql), sql` or `)})`
+  if ('not' in condition) return sql`(not ${conditionSql(condition.not)})`
+  if ('always' in condition) return condition.always ? sql`true` : sql`false`
+  if ('isActive' in condition) return sql`active = ${condition.isActive}`
+  if ('memberOf' in condition) {
+    return sql`id in (select member_id from group_member where group_id = ${condition.memberOf}::bigint)`
+  }
+  if ('withMember' in condition) {
+    return sql`id in (select group_id from group_member where member_id = ${condition.withMember}::bigint)`
+  }
+  if ('createdAt' in condition) return sql`created_at ${sql.raw(condition.comparison)} ${condition.createdAt}`
+  const { text, comparison, value, isExact } = condition
+  // Never null, so that `not` turns it round for principals without the value too.
+  const column = sql`coalesce(${sql.ref(text)}::text, '')`
+  if (comparison === 'present') return sql`${column} <> ''`
+  if (comparison === 'is') return isExact ? sql`${column} = ${value}` : sql`lower(${column}) = lower(${value})`
+  const literal = value.replaceAll(/[\\%_]/g, '\\$&')
+  const pattern = `${comparison === 'starts' ? '' : '%'}${literal}${comparison === 'ends' ? '' : '%'}`
+  return isExact ? sql`${column} like ${pattern}` : sql`${column} ilike ${pattern}`
 }

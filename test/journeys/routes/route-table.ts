@@ -46,6 +46,8 @@ export function routeUrl({ path }: RouteRow, subject: RouteSubject): string {
   return url.endsWith('catalog:search') ? `${url}?query=none` : url
 }
 
+const scim = '/api/2.0/preview/scim/v2'
+const scimPatch = { Operations: [{ op: 'replace', path: 'active', value: true }] }
 const policy = { name: 'x', issuer: 'https://issuer.test', subject: 'x' }
 const unknownPrincipal = { principal: { id: '1' } }
 // Link-local: refused without a packet being sent.
@@ -128,6 +130,32 @@ export const routeTable: readonly RouteRow[] = [
   row('POST', '/v1/keys:rotate', [401, 403, 403, 200, 200]),
   row('POST', '/v1/masterKey:rotate', [401, 403, 403, 200, 200]),
   row('POST', '/v1/databaseCredentials', [401, 404, 404, 404, 404], { instanceNames: ['none'] }),
+  row('GET', `${scim}/Me`, [401, 200, 200, 200, 200]),
+  row('GET', `${scim}/ServiceProviderConfig`, [401, 200, 200, 200, 200]),
+  row('GET', `${scim}/ResourceTypes`, [401, 200, 200, 200, 200]),
+  row('GET', `${scim}/ResourceTypes/{id}`, [401, 404, 404, 404, 404]),
+  row('GET', `${scim}/Schemas`, [401, 200, 200, 200, 200]),
+  row('GET', `${scim}/Schemas/{id}`, [401, 404, 404, 404, 404]),
+  row('POST', `${scim}/Users`, [401, 403, 403, 400, 400], { userName: 'no-address' }),
+  row('GET', `${scim}/Users`, [401, 403, 200, 200, 200]),
+  row('GET', `${scim}/Users/{user}`, [401, 403, 200, 200, 404]),
+  row('PUT', `${scim}/Users/{user}`, [401, 403, 403, 400, 404], { userName: 'no-address' }),
+  row('PATCH', `${scim}/Users/{user}`, [401, 403, 403, 200, 404], scimPatch),
+  row('DELETE', `${scim}/Users/{user}`, [401, 403, 403, 204, 404]),
+  row('POST', `${scim}/Groups`, [401, 403, 403, 400, 400], { displayName: '' }),
+  row('GET', `${scim}/Groups`, [401, 403, 200, 200, 200]),
+  row('GET', `${scim}/Groups/{group}`, [401, 403, 200, 200, 404]),
+  row('PUT', `${scim}/Groups/{group}`, [401, 403, 403, 400, 404], { displayName: '' }),
+  row('PATCH', `${scim}/Groups/{group}`, [401, 403, 403, 204, 404], {
+    Operations: [{ op: 'remove', path: 'members' }],
+  }),
+  row('DELETE', `${scim}/Groups/{group}`, [401, 403, 403, 204, 404]),
+  row('POST', `${scim}/ServicePrincipals`, [401, 403, 403, 201, 201], { displayName: 'x' }),
+  row('GET', `${scim}/ServicePrincipals`, [401, 403, 200, 200, 200]),
+  row('GET', `${scim}/ServicePrincipals/{servicePrincipal}`, [401, 403, 404, 404, 404]),
+  row('PUT', `${scim}/ServicePrincipals/{servicePrincipal}`, [401, 403, 403, 404, 404], { displayName: 'x' }),
+  row('PATCH', `${scim}/ServicePrincipals/{servicePrincipal}`, [401, 403, 403, 404, 404], scimPatch),
+  row('DELETE', `${scim}/ServicePrincipals/{servicePrincipal}`, [401, 403, 403, 404, 404]),
   row('POST', '/api/2.0/database/credentials', [401, 404, 404, 404, 404], { instance_names: ['none'] }),
   row('POST', '/v1/instances', [401, 403, 400, 400, 400], unreachableInstance),
   row('GET', '/v1/instances', [401, 200, 200, 200, 200]),
