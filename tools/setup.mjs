@@ -2,7 +2,7 @@
 // newcomer needs. Plain Node without dependencies, because nothing is installed yet when it runs. Doing nothing takes 50 ms.
 //
 //   node tools/setup.mjs           dependencies of package-lock.json, and a Bun that runs
-//   node tools/setup.mjs --tests   also what the test suites call: psql, pgbench, openssl, and Java and Python with their drivers
+//   node tools/setup.mjs --tests   also what the test suites call: psql, pgbench, openssl, Chromium, and Java and Python with their drivers
 //   node tools/setup.mjs --bench   also what the bench calls: psql, pgbench, openssl, and the peers PgBouncer and stunnel
 //
 // Where it may not install Debian packages, the suites that need them are skipped and say so; with CI=true or
@@ -29,6 +29,7 @@ const systemTools = {
   sshd: { debianPackage: 'openssh-server', probe: ['test', '-x', '/usr/sbin/sshd'] },
   'clickhouse-server': { debianPackage: 'clickhouse-server', probe: ['test', '-x', '/usr/sbin/clickhouse-server'] },
   openssl: { debianPackage: 'openssl', probe: ['openssl', 'version'] },
+  chromium: { debianPackage: 'chromium', probe: ['chromium', '--version'] },
   javac: { debianPackage: 'default-jdk-headless', probe: ['javac', '--version'] },
   jdbc: { debianPackage: 'libpostgresql-jdbc-java', probe: ['test', '-f', '/usr/share/java/postgresql.jar'] },
   'systemd-analyze': { debianPackage: 'systemd', probe: ['systemd-analyze', '--version'] },

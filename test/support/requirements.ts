@@ -20,6 +20,7 @@ const probes = {
   psql: ['psql', '--version'],
   pgbench: ['pgbench', '--version'],
   openssl: ['openssl', 'version'],
+  chromium: ['chromium', '--version'],
   mariadbd: ['/usr/sbin/mariadbd', '--version'],
   sshd: ['test', '-x', '/usr/sbin/sshd'],
   'clickhouse-server': ['test', '-x', '/usr/sbin/clickhouse-server'],
