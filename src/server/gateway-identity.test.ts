@@ -1,9 +1,12 @@
+import { X509Certificate } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../test/support/embedded-postgres.ts'
+import { newNumericId, type WorkspaceId } from '../base/ids.ts'
 import { MasterKey } from '../crypto/master-key.ts'
+import { insertWorkspace } from '../store/workspaces.ts'
 import type { TlsIdentity } from '../transport/byte-socket.ts'
 import { GatewayIdentity, type PresentedIdentity } from './gateway-identity.ts'
 
@@ -35,6 +38,22 @@ test("without the operator's files the gateway gets a certificate of our own, wh
   expect(current.identity.certificateChainPem).toContain(ca.trim())
   expect(current.trustedPem).toBe(ca)
   expect(statSync(join(folder, 'ca.pem')).mode & 0o777).toBe(0o644)
+})
+
+test('the certificate of our own is for the instances of every workspace, also of one that was made since', async () => {
+  const store = await postgres.freshStore()
+  const masterKey = MasterKey.generate()
+  const config = { gatewayTlsCert: undefined, gatewayTlsKey: undefined, ...options }
+  const identityOf = async () => {
+    const { current } = await GatewayIdentity.load({ store, masterKey, config, caFile: join(folder, 'many.pem') })
+    return new X509Certificate(current.identity.certificateChainPem)
+  }
+  expect((await identityOf()).checkHost('sales.second.test')).toBeUndefined()
+  const id = newNumericId<WorkspaceId>()
+  await insertWorkspace(store.db, { id, name: 'second', gatewayDomain: 'second.test' })
+  const certificate = await identityOf()
+  expect(certificate.checkHost('sales.second.test')).not.toBeUndefined()
+  expect(certificate.checkHost('sales.postern.test')).not.toBeUndefined()
 })
 
 test("the operator's files are presented, and a replaced pair is handed on without a restart", async () => {

@@ -5,6 +5,7 @@ import type { MasterKey } from '../crypto/master-key.ts'
 import { ensureServerCertificate, serverCertificateNames } from '../keys/server-certificate.ts'
 import { loadTlsFiles } from '../keys/tls-files.ts'
 import type { Store } from '../store/store.ts'
+import { listWorkspaces } from '../store/workspaces.ts'
 import type { TlsIdentity } from '../transport/byte-socket.ts'
 import { writeAtomically } from './data-folder.ts'
 
@@ -82,7 +83,9 @@ async function readIdentity(options: GatewayIdentityOptions): Promise<PresentedI
   }
   const isWildcard = config.gatewayHost === '0.0.0.0' || config.gatewayHost === '::'
   const extraNames = [...config.gatewayTlsNames, ...(isWildcard ? [] : [config.gatewayHost])]
-  const names = serverCertificateNames([config.gatewayDomain], extraNames)
+  // Workspaces come at run time; each has a gateway domain, which clients verify.
+  const domains = (await listWorkspaces(options.store.db)).map(({ gatewayDomain }) => gatewayDomain)
+  const names = serverCertificateNames([config.gatewayDomain, ...domains], extraNames)
   const certificate = await ensureServerCertificate({ ...options, clock: systemClock }, names)
   publish(caFile, certificate.caPem)
   return { identity: certificate.identity, trustedPem: certificate.caPem }
