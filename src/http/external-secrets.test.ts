@@ -12,7 +12,6 @@ import {
 import { createTestAuthority, type TestAuthority } from '../../test/support/test-certificates.ts'
 import { testDialer } from '../../test/support/test-dialer.ts'
 import { startUpstreamPostgres, type UpstreamPostgres } from '../../test/support/upstream-postgres.ts'
-import { systemClock } from '../base/clock.ts'
 import { ConnectionReport } from '../contract/connection-reports.ts'
 import { DataSource } from '../contract/data-sources.ts'
 import { CLOSED_POLICY } from '../secrets/operator-policy.ts'
@@ -42,6 +41,8 @@ describe('a data source whose secrets live elsewhere', () => {
   let otherVaultUrl: string
   const vault = new FakeVault()
   const otherVault = new FakeVault()
+  /** What the clock of the secrets is ahead. */
+  let aheadMs = 0
 
   beforeAll(async () => {
     ;[postgres, upstream, vaultUrl, otherVaultUrl] = await Promise.all([
@@ -61,10 +62,10 @@ describe('a data source whose secrets live elsewhere', () => {
     const secretReferences = new SecretResolver({
       dialer,
       policy: CLOSED_POLICY,
-      clock: systemClock,
+      clock: { now: () => new Date(Date.now() + aheadMs) },
       ttlMs: 60_000,
       staleMs: 600_000,
-      timeoutMs: 5_000,
+      timeoutMs: 2_000,
     })
     fixture = await startHttpFixture(await postgres.freshStore(), {}, { dialer: { ...dialer, secretReferences } })
     headers = bearer(await accessTokenOf(fixture.app, await addServicePrincipal(fixture, 'dba')))
@@ -147,6 +148,33 @@ describe('a data source whose secrets live elsewhere', () => {
     expect(stageOf(first)).toEqual([{ ...told, origin: 'fetched', elapsedMs: expect.any(Number) }])
     expect(stageOf(second)).toEqual([{ ...told, origin: 'cached', elapsedMs: expect.any(Number) }])
     expect(second.ok).toBe(true)
+  })
+
+  it('goes on for ten minutes while its manager is down, then fails clearly, and works again once it is back', async () => {
+    const { url } = await created({ externalSecrets: { password: inVault('DB_PASSWORD', { version: 1 }) } })
+    const attempt = async () => {
+      const report = ConnectionReport.parse((await send('POST', `${url}:testConnection`)).body)
+      const [stage] = report.stages
+      return { ok: report.ok, stages: report.stages.length, origin: stage?.secrets?.[0]?.origin, code: stage?.code }
+    }
+    const works = (origin: string) => expect.objectContaining({ ok: true, origin })
+    aheadMs += 3_600_000
+    expect(await attempt()).toEqual(works('fetched'))
+    vault.isSilent = true
+    aheadMs += 61_000
+    // One of them waits for it, and the rest for nothing: it is asked again a few seconds later.
+    for (let session = 0; session < 5; session += 1) expect(await attempt()).toEqual(works('stale'))
+    expect(vault.unanswered).toHaveLength(1)
+    vault.isSilent = false
+    vault.sealed = true
+    for (let minute = 2; minute < 10; minute += 1) {
+      expect(await attempt()).toEqual(works('stale'))
+      aheadMs += 60_000
+    }
+    aheadMs += 60_000
+    expect(await attempt()).toEqual({ ok: false, stages: 1, origin: undefined, code: 'SECRET_SOURCE_UNAVAILABLE' })
+    vault.sealed = false
+    expect(await attempt()).toEqual(works('fetched'))
   })
 
   it('fails its test at the secret, and is told what to fix', async () => {

@@ -27,14 +27,19 @@ interface Entry {
   readonly generation: number
   /** A database refused it: it is good for nothing, not even while the manager is away. */
   isRejected: boolean
+  /** Its manager was silent: until then nobody waits for it again, as long as this may be used. Milliseconds since the epoch. */
+  askAgainAt: number
 }
+
+/** A manager that takes every request and answers none would cost each login the whole limit of a fetch. */
+const SILENCE_MS = 5_000
 
 /**
  * Secrets of external managers, remembered in memory for a while.
  *
  * One fetch at a time for a key, however many ask. Within the TTL nothing is asked. After it, a manager that does not answer
- * (kinds `upstream` and `dependency`) leaves the last secret in use up to `staleMs` after its fetch; one that answers "no" does
- * not. A secret that a database refused is fetched anew, once for all who met the refusal: so a rotation fails no session.
+ * (kinds `upstream` and `dependency`) leaves the last secret in use up to `staleMs` after its fetch, and is asked again every few
+ * seconds; one that answers "no" does not. A secret that a database refused is fetched anew, once for all who met the refusal: so a rotation fails no session.
  */
 export class SecretCache {
   readonly #options: SecretCacheOptions
@@ -50,15 +55,20 @@ export class SecretCache {
   async get(key: string, fetch: () => Promise<SecretDocument>): Promise<CachedSecret> {
     const known = this.#entries.get(key)
     if (known && !known.isRejected && this.#age(known) < this.#lifeOf(known)) return toCached(known, 'cached')
+    if (known && this.#mayReplace(known) && this.#nowMs() < known.askAgainAt) return toCached(known, 'stale')
     try {
       return toCached(await this.#fetchOnce(key, fetch), 'fetched')
     } catch (thrown) {
       const last = this.#entries.get(key)
-      if (last && !last.isRejected && mayBeStale(thrown) && this.#age(last) < this.#staleLifeOf(last)) {
-        return toCached(last, 'stale')
-      }
-      throw thrown
+      if (last === undefined || !mayBeStale(thrown) || !this.#mayReplace(last)) throw thrown
+      last.askAgainAt = this.#nowMs() + SILENCE_MS
+      return toCached(last, 'stale')
     }
+  }
+
+  /** Whether a secret whose time is over may still be used while its manager is silent. */
+  #mayReplace(entry: Entry): boolean {
+    return !entry.isRejected && this.#age(entry) < this.#staleLifeOf(entry)
   }
 
   /**
@@ -74,7 +84,13 @@ export class SecretCache {
     if (running) return running
     const started = fetch()
       .then((document) => {
-        const entry = { document, fetchedAt: this.#nowMs(), generation: ++this.#generation, isRejected: false }
+        const entry = {
+          document,
+          fetchedAt: this.#nowMs(),
+          generation: ++this.#generation,
+          isRejected: false,
+          askAgainAt: 0,
+        }
         this.#remember(key, entry)
         return entry
       })

@@ -43,6 +43,8 @@ export class FakeVault {
   redirectTo: string | undefined
   /** Answers nothing at all. */
   isSilent = false
+  /** Paths of what was asked meanwhile. */
+  readonly unanswered: string[] = []
   readonly #options: FakeVaultOptions
   readonly #server
 
@@ -53,7 +55,7 @@ export class FakeVault {
       request.setEncoding('utf8')
       request.on('data', (chunk: string) => (text += chunk))
       request.on('end', () => {
-        if (this.isSilent) return
+        if (this.isSilent) return void this.unanswered.push(request.url ?? '')
         const { status, body, headers } = this.#answer(request, text)
         response.writeHead(status, { 'content-type': 'application/json', ...headers })
         response.end(body === undefined ? '' : JSON.stringify(body))
