@@ -68,7 +68,7 @@ type ManagersAction = Extract<Action, 'instance.update' | 'instance.start' | 'in
 /**
  * Stops an actor whose workspace role does not allow `action`, unless it manages that instance and Postern runs it. Where an
  * external database is reached and with which secrets stays with Workspace Admins and DBAs.
- * @throws PosternError PERMISSION_DENIED naming the workspace roles that may
+ * @throws PosternError PERMISSION_DENIED naming the workspace roles, or the level, that may
  */
 export async function authorizeOnInstance(
   deps: { readonly store: Store },
@@ -78,9 +78,8 @@ export async function authorizeOnInstance(
 ): Promise<void> {
   if (mayDo(actor, action)) return
   const instance = await findInstance(deps.store.db, actor.workspaceId, name)
-  const isManaged = instance?.kind === 'managed'
-  if (isManaged && (await readInstancePermission(deps.store.db, actor, instance.id)) === 'manage') return
-  authorize(actor, action)
+  if (instance?.kind === 'managed') await requireInstancePermission(deps, actor, instance, 'manage')
+  else authorize(actor, action)
 }
 
 /**

@@ -13,6 +13,7 @@ import { instance } from './instance/index.ts'
 import { keys } from './keys/index.ts'
 import { verb as login } from './login.ts'
 import { verb as logout } from './logout.ts'
+import { permission } from './permission/index.ts'
 import { profile } from './profile/index.ts'
 import { password } from './password/index.ts'
 import { verb as psql } from './psql.ts'
@@ -39,6 +40,7 @@ export const nouns: readonly Noun[] = [
   engine,
   catalog,
   role,
+  permission,
   user,
   group,
   servicePrincipal,

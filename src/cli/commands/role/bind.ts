@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
-import { PostgresRole, type PrincipalReference } from '../../../contract/postgres-roles.ts'
+import { PostgresRole } from '../../../contract/postgres-roles.ts'
 import { path } from '../../api-client.ts'
 import type { Cli } from '../../cli.ts'
-import { CliError } from '../../cli-error.ts'
 import { showItem } from '../../output.ts'
+import { addPrincipalOptions, principalOf, type PrincipalOptions } from '../../principal-options.ts'
 import { signedIn } from '../../sign-in.ts'
 import { postgresRoleFields } from './postgres-role-fields.ts'
 import type { Verb } from '../../verb.ts'
@@ -16,11 +16,7 @@ export const verb: Verb = {
 }
 
 function define(command: Command): void {
-  command
-    .option('--user <email>', 'the principal: a user')
-    .option('--service-principal <client-id>', 'the principal: a service principal')
-    .option('--group <name>', 'the principal: a group, for all its members')
-    .option('--principal-id <id>', 'the principal: by its id')
+  addPrincipalOptions(command)
     .option('--role-name <name>', 'name of the Postgres role (default: e-mail, client id or group name)')
     .option('--create-db', 'may create databases')
     .option('--create-role', 'may create Postgres roles')
@@ -28,11 +24,7 @@ function define(command: Command): void {
     .option('--administrator', 'member of the administrators’ role databricks_superuser')
 }
 
-interface Options {
-  readonly user?: string
-  readonly servicePrincipal?: string
-  readonly group?: string
-  readonly principalId?: string
+interface Options extends PrincipalOptions {
   readonly roleName?: string
   readonly createDb?: true
   readonly createRole?: true
@@ -60,17 +52,4 @@ async function run(cli: Cli, instance: string, options: Options): Promise<void> 
     answer: PostgresRole,
   })
   showItem(cli, role, postgresRoleFields(role))
-}
-
-function principalOf({ user, servicePrincipal, group, principalId }: Options): PrincipalReference {
-  const named: PrincipalReference[] = []
-  if (user !== undefined) named.push({ email: user })
-  if (servicePrincipal !== undefined) named.push({ clientId: servicePrincipal })
-  if (group !== undefined) named.push({ group })
-  if (principalId !== undefined) named.push({ id: principalId })
-  const [principal, another] = named
-  if (principal !== undefined && another === undefined) return principal
-  throw new CliError('caller', principal === undefined ? 'no principal is named' : 'more than one principal is named', {
-    hint: 'Give exactly one of --user, --service-principal, --group and --principal-id.',
-  })
 }
