@@ -46,6 +46,11 @@ export const UpdatePostgresRoleInput = z.strictObject({
   administrator: z.boolean().optional().describe('Membership in the administrators’ role databricks_superuser.'),
 })
 
+export const InstallDatabricksAuthInput = z.strictObject({
+  database: z.string().min(1).max(63).optional().describe('Default: the database of the admin data source.'),
+})
+export const InstallDatabricksAuthAnswer = z.object({ database: z.string() })
+
 export const PostgresRole = z.object({
   roleName: z.string(),
   instance: z.string(),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { bindPostgresRole } from '../../access/bind-postgres-role.ts'
+import { installDatabricksAuth } from '../../access/install-databricks-auth.ts'
 import { getPostgresRole, listPostgresRoles } from '../../access/list-postgres-roles.ts'
 import { repairPostgresRole } from '../../access/repair-postgres-role.ts'
 import { unbindPostgresRole } from '../../access/unbind-postgres-role.ts'
@@ -7,6 +8,8 @@ import { updatePostgresRole } from '../../access/update-postgres-role.ts'
 import { PageQuery } from '../../contract/paging.ts'
 import {
   BindPostgresRoleInput,
+  InstallDatabricksAuthAnswer,
+  InstallDatabricksAuthInput,
   PostgresRole,
   PostgresRoleList,
   PostgresRoleRepair,
@@ -101,6 +104,22 @@ export const postgresRoleRoutes: AddRoutes = (app, deps) => {
       const { name, roleName } = request.params
       const { role, findings, repaired } = await repairPostgresRole(deps, actorOf(request), name, roleName)
       return { role: presentPostgresRole(role, name), findings, repaired }
+    },
+  )
+
+  app.post(
+    '/v1/instances/:name(^.+)::installDatabricksAuth',
+    {
+      schema: {
+        summary: 'Make the functions of databricks_auth in a database of an external instance',
+        params,
+        body: InstallDatabricksAuthInput.nullish(),
+        response: answers(InstallDatabricksAuthAnswer),
+      },
+    },
+    async (request) => {
+      const { name } = request.params
+      return { database: await installDatabricksAuth(deps, actorOf(request), name, request.body?.database) }
     },
   )
 

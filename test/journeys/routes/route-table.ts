@@ -199,6 +199,8 @@ export const routeTable: readonly RouteRow[] = [
   row('POST', '/v1/instances/{name}/roles', [401, 404, 404, 404, 404], unknownPrincipal),
   row('GET', '/v1/instances/{name}/roles', [401, 404, 404, 404, 404]),
   row('GET', '/v1/instances/{name}/roles/{roleName}', [401, 404, 404, 404, 404]),
+  row('PATCH', '/v1/instances/{name}/roles/{roleName}', [401, 404, 404, 404, 404], {}),
+  row('POST', '/v1/instances/{name}:installDatabricksAuth', [401, 404, 404, 404, 404], {}),
   row('DELETE', '/v1/instances/{name}/roles/{roleName}', [401, 404, 404, 404, 404]),
   row('POST', '/v1/instances/{name}/roles/{roleName}:repair', [401, 404, 404, 404, 404]),
   row('GET', '/v1/instances/{name}/permissions', [401, 404, 404, 404, 404]),
