@@ -48,13 +48,33 @@ export async function withLogin<T>(
   stored: DataSourceSecrets,
   attempt: (login: DataSourceLogin) => Promise<T>,
 ): Promise<T> {
-  const login = await resolveLogin(dialer, route, stored)
+  return twice(() => resolveLogin(dialer, route, stored), attempt)
+}
+
+/** {@link withLogin} for whoever logs in to the database as somebody else, and needs the secrets of the way alone. */
+export async function withWaySecrets<T>(
+  references: SecretReferences,
+  route: DataSourceRoute,
+  stored: DataSourceSecrets,
+  attempt: (secrets: DataSourceSecrets) => Promise<T>,
+): Promise<T> {
+  return twice(
+    () => resolveSecrets(references, route, stored),
+    ({ secrets }) => attempt(secrets),
+  )
+}
+
+async function twice<T>(
+  resolve: () => Promise<DataSourceLogin>,
+  attempt: (login: DataSourceLogin) => Promise<T>,
+): Promise<T> {
+  const login = await resolve()
   try {
     return await attempt(login)
   } catch (thrown) {
     if (!isRefusal(thrown) || !rejectRemembered(login)) throw await explained(thrown, login)
   }
-  const next = await resolveLogin(dialer, route, stored)
+  const next = await resolve()
   try {
     return await attempt(next)
   } catch (thrown) {
@@ -94,7 +114,7 @@ const CLOUD_METHODS: readonly LoginMethod[] = ['aws_iam', 'gcp_iam', 'azure_entr
  * The secrets of a data source in place of their references.
  * @throws PosternError SECRET_SOURCE_*
  */
-export async function resolveSecrets(
+async function resolveSecrets(
   references: SecretReferences,
   route: DataSourceRoute,
   stored: DataSourceSecrets,
@@ -114,6 +134,7 @@ const REFUSALS: readonly ErrorCode[] = [
   'UPSTREAM_AUTH_FAILED',
   'UPSTREAM_SSH_AUTH_FAILED',
   'UPSTREAM_SSH_KEY_UNREADABLE',
+  'UPSTREAM_TLS_CLIENT_CERTIFICATE',
 ]
 
 function isRefusal(thrown: unknown): boolean {

@@ -81,6 +81,11 @@ export class SshdServer {
     writeFileSync(join(this.#folder, 'authorized_keys'), `${line}\n`, { flag: 'a' })
   }
 
+  /** Lets nobody in any more but this key. */
+  authorizeOnly(line: string): void {
+    writeFileSync(join(this.#folder, 'authorized_keys'), `${line}\n`)
+  }
+
   /** TCP connections that were ever made to it, its own test of life among them. */
   get connections(): number {
     return this.#log().match(/^Connection from /gm)?.length ?? 0
