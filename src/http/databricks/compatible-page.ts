@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import { cutPage, decodePageToken } from '../page-token.ts'
 
 const pageSizeMax = 100
