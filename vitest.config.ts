@@ -77,6 +77,7 @@ export default defineConfig({
         test: {
           name: 'acceptance',
           include: ['test/acceptance/**/*.test.ts'],
+          server: { deps: { inline: ['zod'] } },
           testTimeout: 120_000,
           hookTimeout: 180_000,
           fileParallelism: false,

@@ -23,8 +23,8 @@ interface Kept {
   readonly endsAt: number
 }
 
-/** At the very end a login would be checked after the credential has ended. */
-const spareMs = 500
+/** The time of an answer is in whole seconds, and a login that begins at the very end is checked after it. */
+const spareMs = 1500
 /** After a failure, so that a control plane that comes back is not met by everybody at once. */
 const retryMs = 2000
 

@@ -19,7 +19,7 @@ function define(command: Command): void {
     command.option(
       '--instance <name>',
       'a database credential for this instance, the password for Postgres; up to ten times',
-      (name: string, names: readonly string[] = []) => [...names, name],
+      (name: string, names: readonly string[] | undefined) => [...(names ?? []), name],
     ),
   ).addHelpText(
     'after',
