@@ -28,6 +28,7 @@ export interface SessionStatement {
 
 const VERSION = 'v1'
 const MODULUS_BITS = 2048
+const SIGNATURE = /^[0-9a-f]{512}$/
 const REMEMBERED_MAX = 10_000
 const place: SealContext = { table: 'session_statement_key', row: 'singleton', field: 'private_key_sealed' }
 
@@ -98,14 +99,14 @@ export class SessionStatements {
   verify(text: string): SessionStatement | undefined {
     const parts = text.split(':')
     const [version, instanceId, systemIdentifier, roleOid, principalId, seconds, signature, ...more] = parts
-    if (version !== VERSION || signature === undefined || more.length > 0) return undefined
+    if (version !== VERSION || !SIGNATURE.test(signature ?? '') || more.length > 0) return undefined
     const message = Buffer.from(parts.slice(0, -1).join(':'))
     const { publicKey: key } = this.#opened()
     const isOurs = verify(
       'sha256',
       message,
       { key, padding: constants.RSA_PKCS1_PADDING },
-      Buffer.from(signature, 'hex'),
+      Buffer.from(signature ?? '', 'hex'),
     )
     if (!isOurs) return undefined
     return {
