@@ -16,13 +16,14 @@ import type { Caller } from './caller.ts'
 import { findPrincipalAccount } from './account.ts'
 import { findServicePrincipalClient } from './clients.ts'
 import { askAlways } from './interactions/ask-always.ts'
-import { deviceFlowPages, fillInUserCode } from './interactions/device-flow.ts'
+import { aroundDevicePages, deviceFlowPages } from './interactions/device-flow.ts'
 import { renderOauthError } from './interactions/failure-pages.ts'
 import { answerForAccessTokens } from './introspect-access-token.ts'
 import { keepSignIn, type SignInMethod } from './interactions/finish-interaction.ts'
 import { FormTokens } from './interactions/form-token.ts'
 import type { InteractionDependencies } from './interactions/interaction-dependencies.ts'
-import { interactionPages, signInIsOver } from './interactions/interaction-pages.ts'
+import { interactionPages } from './interactions/interaction-pages.ts'
+import { signInIsOver } from './interactions/sign-in-is-over.ts'
 import { SignInLimits } from './interactions/sign-in-limits.ts'
 import { isMarkedBrowser } from './interactions/sso-cookie.ts'
 import { signOutPage } from './interactions/sign-out-page.ts'
@@ -160,7 +161,7 @@ export class AuthorizationServer {
       formTokens: new FormTokens(derivedKey(deps.masterKey, workspaceId, 'form tokens')),
     }
     provider.use(askAlways)
-    provider.use(fillInUserCode)
+    provider.use(aroundDevicePages(this.#interactions))
     provider.use(interactionPages(module, this.#interactions))
     provider.use(signOutPage(this.#interactions))
     this.#answer = provider.callback()

@@ -2,11 +2,14 @@ import type { KoaContextWithOIDC } from 'oidc-provider'
 import { deviceCodePage, deviceConfirmPage } from '../pages/device-pages.ts'
 import { messagePage } from '../pages/message-page.ts'
 import { type DeviceFlowPages, oauthPaths } from '../provider-configuration.ts'
-import type { Middleware } from './interaction-dependencies.ts'
+import { showFailure } from './failure-pages.ts'
+import type { InteractionDependencies, Middleware } from './interaction-dependencies.ts'
+import { signInIsOver } from './sign-in-is-over.ts'
 import { replaceQuery } from './replace-query.ts'
 import { sendPage } from './send-page.ts'
 
 const prefilledCode = 'postern.userCode'
+const userCodeMaxChars = 16
 
 /** The pages of the device flow (RFC 8628 section 3.3). Their form token is the one that oidc-provider keeps in the session. */
 export function deviceFlowPages(): DeviceFlowPages {
@@ -35,15 +38,27 @@ export function deviceFlowPages(): DeviceFlowPages {
 }
 
 /**
- * A link that holds the code (`verification_uri_complete`) shows the page with the code filled in. oidc-provider would send the
- * form by a script; a page of ours has none, and a person should look at the code anyway.
+ * What oidc-provider's pages of the device flow leave to be done. A link that holds the code (`verification_uri_complete`)
+ * shows the page with the code filled in: oidc-provider would send the form by a script, which a page of ours has not, and a
+ * person should look at the code anyway. And a browser without a session of ours begins at the first page: there oidc-provider
+ * would fail.
  */
-export const fillInUserCode: Middleware = async (ctx, next) => {
-  if (ctx.path !== oauthPaths.device || ctx.method !== 'GET') return next()
-  const { user_code: userCode } = ctx.query
-  if (typeof userCode === 'string') ctx.state[prefilledCode] = userCode.slice(0, 16)
-  replaceQuery(ctx, {})
-  return next()
+export function aroundDevicePages({ provider }: Pick<InteractionDependencies, 'provider'>): Middleware {
+  return async (ctx, next) => {
+    const isFirstPage = ctx.path === oauthPaths.device
+    if (!isFirstPage && !ctx.path.startsWith(`${oauthPaths.device}/`)) return next()
+    if (isFirstPage && ctx.method === 'GET') {
+      const { user_code: userCode } = ctx.query
+      if (typeof userCode === 'string') ctx.state[prefilledCode] = userCode.slice(0, userCodeMaxChars)
+      replaceQuery(ctx, {})
+      return next()
+    }
+    const session = await provider.Session.get(ctx)
+    if (session.exp !== undefined) return next()
+    if (!isFirstPage) return showFailure(ctx, signInIsOver(), undefined)
+    ctx.status = 303
+    return ctx.redirect(provider.urlFor('code_verification'))
+  }
 }
 
 function actionOf(ctx: KoaContextWithOIDC): string {
@@ -55,7 +70,7 @@ function formTokenOf(ctx: KoaContextWithOIDC): string {
 }
 
 function userCodeOf(error: Error | undefined): string | undefined {
-  return (error as { userCode?: string } | undefined)?.userCode?.slice(0, 16)
+  return (error as { userCode?: string } | undefined)?.userCode?.slice(0, userCodeMaxChars)
 }
 
 /** By the names of oidc-provider's errors. */

@@ -7,6 +7,7 @@ import { showConsent, takeConsent } from './consent-step.ts'
 import { showFailure } from './failure-pages.ts'
 import type { Interaction, InteractionDependencies, Middleware } from './interaction-dependencies.ts'
 import { readForm } from './read-form.ts'
+import { signInIsOver } from './sign-in-is-over.ts'
 import { showSignIn, takeSignIn } from './sign-in-step.ts'
 
 const interactionPath = new RegExp(`^${oauthPaths.interaction}/([\\w-]{1,64})$`)
@@ -64,11 +65,4 @@ async function interactionOf(
   })
   if (interaction?.uid === uid) return interaction
   throw signInIsOver()
-}
-
-/** What somebody reads whose sign-in was finished, took too long, or was begun in another browser. */
-export function signInIsOver(): PosternError {
-  return new PosternError('NOT_FOUND', 'This sign-in is over, or was begun in another browser', {
-    hint: 'Start again from the program that sent you here.',
-  })
 }

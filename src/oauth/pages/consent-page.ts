@@ -21,7 +21,7 @@ export function consentPage(view: {
       ${
         view.isKnownClient
           ? undefined
-          : html`<p>${clientName} will be able to:</p>
+          : html`<p>It will be able to:</p>
               <ul>
                 <li>do in this workspace whatever you may do</li>
                 <li>get database credentials in your name</li>
