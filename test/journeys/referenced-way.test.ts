@@ -33,7 +33,7 @@ describeWith(['psql', 'openssl', 'sshd'], 'a way whose secrets live elsewhere', 
     ;[postern, upstream, sshd, vaultUrl] = await Promise.all([
       startPostern(),
       startUpstreamPostgres({
-        tls: authority.issue(['localhost', '127.0.0.1']),
+        tls: authority.issue(['127.0.0.1']),
         clientCaPem: authority.caPem,
         hba: ['hostssl all all 127.0.0.1/32 scram-sha-256 clientcert=verify-ca'],
       }),

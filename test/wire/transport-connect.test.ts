@@ -170,6 +170,45 @@ for (const transport of Object.values(transports)) {
         expect((server.sessions[0] as TLSSocket & { servername: unknown }).servername).toBeFalsy()
       })
 
+      test('verifies an address that is not the one of the socket, as behind SSH', async () => {
+        const path = join(folder, 'way.sock')
+        const reach = async (names: readonly string[], by = authority) => {
+          const server = createTlsServer(presenting(names, by), (socket) => {
+            socket.on('error', () => {})
+            socket.pipe(socket)
+          })
+          server.on('tlsClientError', () => {})
+          await listening(server, path)
+          const below = await transport.connect({ kind: 'unix', path }, TIMEOUT_MS)
+          sockets.push(below)
+          const socket = new RecordedSocket(await below.upgradeToTls(options({ serverName: '10.0.0.7' })))
+          sockets.push(socket.socket)
+          await socket.send('hello')
+          await socket.until(({ text }) => text === 'hello')
+        }
+        const closed = () => new Promise((resolve) => servers.pop()?.close(resolve))
+        await reach(['10.0.0.7'])
+        for (const socket of [...sockets.splice(0), ...accepted.splice(0)]) socket.destroy()
+        await closed()
+        await expect(reach(['10.0.0.8', 'localhost'])).rejects.toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' })
+        for (const socket of accepted.splice(0)) socket.destroy()
+        await closed()
+        await expect(reach(['10.0.0.7'], stranger)).rejects.toMatchObject({
+          code: expect.stringMatching(/^UNABLE_TO_|^SELF_SIGNED/),
+        })
+      })
+
+      test('speaks no older TLS than it is told to', async () => {
+        const client = authority.issue(['client.test'])
+        const asking = { ...presenting(['db.test']), ca: authority.caPem, requestCert: true }
+        const identity = { certificatePem: client.certificateChainPem, privateKeyPem: client.privateKeyPem }
+        const tls = options({ ...identity, minVersion: 'TLSv1.3' })
+        const old = await tlsServer({ ...asking, maxVersion: 'TLSv1.2' })
+        await expect((await open(old.port)).upgradeToTls(tls)).rejects.toThrow()
+        expect(old.sessions).toEqual([])
+        await echo((await tlsServer(asking)).port, tls)
+      })
+
       test.each([
         ['another authority', () => presenting(['db.test'], stranger), {}, /^UNABLE_TO_|^SELF_SIGNED|^DEPTH_ZERO/],
         ['another name', () => presenting(['other.test']), {}, /^ERR_TLS_CERT_ALTNAME_INVALID$/],

@@ -99,7 +99,7 @@ export async function connectTls(below: NativeSocket, options: TlsClientOptions)
     ca: options.caPem,
     cert: options.certificatePem,
     key: options.privateKeyPem,
-    rejectUnauthorized: verify === 'full',
+    rejectUnauthorized: verify === 'full' && !checksAddress(options),
     ...(options.minVersion === 'TLSv1.3' && { secureOptions: OLDER_THAN_TLS_1_3 }),
   }
   // Not close(): a TLS 1.3 client would send its certificate before it closes.
@@ -159,12 +159,25 @@ function refuseServer(
     case 'none':
       return error !== null && HANDSHAKE_FAILURES.has(error.code) ? handshakeFailed(error) : undefined
     case 'chain':
-      // The chain is judged before the name: a wrong name means that the chain is good.
-      return (ok && error === null) || error?.code === NAME_MISMATCH ? undefined : handshakeFailed(error)
+      return hasGoodChain(ok, error) ? undefined : handshakeFailed(error)
     case 'full':
+      if (checksAddress(options)) {
+        if (!hasGoodChain(ok, error)) return handshakeFailed(error)
+        return checkServerIdentity(options.serverName ?? '', native.getPeerCertificate())
+      }
       if (!ok || error !== null || !native.authorized) return handshakeFailed(error)
       return checkServerIdentity(options.serverName ?? '', native.getPeerCertificate())
   }
+}
+
+/** Without a name the runtime compares the certificate with where the socket leads, which is not there where it goes through SSH. */
+function checksAddress({ serverName }: TlsClientOptions): boolean {
+  return serverName !== undefined && isIP(serverName) !== 0
+}
+
+/** The chain is judged before the name: a wrong name means that the chain is good. */
+function hasGoodChain(ok: boolean, error: TlsError | null): boolean {
+  return (ok && error === null) || error?.code === NAME_MISMATCH
 }
 
 /** The runtime's error with its code, or one that says as much as is known. */
