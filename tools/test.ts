@@ -103,7 +103,7 @@ function failure(text: string): Tally {
 }
 
 /** What no package brings: its tests run where a machine has it, and say where it has not. */
-const unobtainable = /\(skipped: spanner-emulator not installed\)/
+const unobtainable = /\(skipped: (?:spanner-emulator|moto_server) not installed\)/
 
 function skip(title: string): Tally {
   if (unobtainable.test(title)) {

@@ -25,6 +25,7 @@ const probes = {
   sshd: ['test', '-x', '/usr/sbin/sshd'],
   'clickhouse-server': ['test', '-x', '/usr/sbin/clickhouse-server'],
   'spanner-emulator': ['test', '-x', `${SPANNER_EMULATOR}/emulator_main`],
+  moto_server: ['moto_server', '--help'],
   javac: ['javac', '--version'],
   jdbc: ['test', '-f', JDBC_DRIVER],
   'systemd-analyze': ['systemd-analyze', '--version'],
@@ -36,7 +37,7 @@ const probes = {
 export type SystemTool = keyof typeof probes
 
 /** No package of the operating system brings these, so a machine may be without. */
-const notFromDebian: ReadonlySet<SystemTool> = new Set(['spanner-emulator'])
+const notFromDebian: ReadonlySet<SystemTool> = new Set(['spanner-emulator', 'moto_server'])
 
 /** Everything must run: a missing program is a failure, not a reason to skip. */
 const everythingRequired = process.env['CI'] === 'true' || process.env['POSTERN_REQUIRE_ALL'] === '1'
