@@ -19,7 +19,7 @@ import { describeWith, JDBC_DRIVER, requireTool, SYSTEM_PYTHON } from '../suppor
 import { runProgram } from '../support/running-program.ts'
 
 const lifetimeSeconds = 5
-const runSeconds = 7
+const runSeconds = 6
 const ways = ['check-at-each-use', 'background-refresh']
 const example = (path: string) => join(repositoryRoot, 'examples', path)
 
