@@ -53,7 +53,12 @@ describe('clients of Databricks, unmodified', () => {
     expect(await sdk.database.findDatabaseInstanceByUid({ uid: instance.uid! })).toMatchObject({ name: 'orders' })
   })
 
-  test('a credential that the SDK fetched logs in to the database', async () => {
+  test('whoami names the identity as its Postgres role is named', async () => {
+    const me = await memberSdk.currentUser.me()
+    expect(me).toMatchObject({ id: member.id, userName: member.clientId, active: true })
+  })
+
+  test('[D2-036] [D2-037] a credential that the SDK fetched logs in to the database', async () => {
     const { token, expiration_time } = await sdk.database.generateDatabaseCredential({
       request_id: crypto.randomUUID(),
       instance_names: ['orders'],
