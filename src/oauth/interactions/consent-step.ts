@@ -28,7 +28,7 @@ export async function showConsent(
   const client = await deps.provider.Client.find(clientId)
   const isKnownClient =
     clientId === commandLineClientId || (await isConsentGiven(deps.store.db, consentOf(deps, interaction)))
-  if (isKnownClient && interaction.lastSubmission?.login !== undefined) return grant(deps, ctx, interaction)
+  if (isKnownClient && interaction.lastSubmission?.login !== undefined) return goOn(deps, ctx, interaction)
   const page = consentPage({
     workspaceName: deps.workspace.name,
     userName: account.name,
@@ -66,10 +66,10 @@ export async function takeConsent(
       detail: { clientId: consent.clientId },
     })
   })
-  return grant(deps, ctx, interaction)
+  return goOn(deps, ctx, interaction)
 }
 
-async function grant(deps: InteractionDependencies, ctx: KoaContextWithOIDC, interaction: Interaction): Promise<void> {
+async function goOn(deps: InteractionDependencies, ctx: KoaContextWithOIDC, interaction: Interaction): Promise<void> {
   const { Grant } = deps.provider
   const grant = new Grant({ accountId: interaction.session?.accountId, clientId: String(interaction.params.client_id) })
   const scope = scopesOf(interaction).join(' ')

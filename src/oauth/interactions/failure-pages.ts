@@ -8,7 +8,7 @@ import { sendPage } from './send-page.ts'
 const pagePaths = [oauthPaths.authorization, oauthPaths.device, oauthPaths.interaction, oauthPaths.signOut]
 
 /** Whether people look at the answer. */
-export function isPagePath(path: string): boolean {
+function isPagePath(path: string): boolean {
   return pagePaths.some((page) => path === page || path.startsWith(`${page}/`))
 }
 
