@@ -1,16 +1,18 @@
 import type { InterleavedFigures, WayFigures } from './interleaved.ts'
 import type { CredentialFigures } from './rows/credential-rows.ts'
 import type { IdleFigures } from './rows/session-rows.ts'
+import type { SecretFigures } from './rows/secret-row.ts'
 import type { StartFigures } from './rows/start-row.ts'
 import type { RowName } from './rows/all-rows.ts'
 import type { Spread } from './spread.ts'
 
 /** What the rows gave; a row that did not run is absent. */
 export type Figures = Partial<
-  Record<Exclude<RowName, 'idle' | 'verify' | 'mint' | 'start'>, InterleavedFigures> & {
+  Record<Exclude<RowName, 'idle' | 'verify' | 'mint' | 'secrets' | 'start'>, InterleavedFigures> & {
     idle: IdleFigures
     verify: CredentialFigures
     mint: CredentialFigures
+    secrets: SecretFigures
     start: StartFigures
   }
 >
@@ -93,6 +95,13 @@ function budgets(figures: Figures): Budget[] {
       release: 2000,
       aim: 4000,
       moreIsBetter: true,
+    },
+    {
+      work: 'secret fetches for a TTL and data source',
+      figure: figures.secrets?.fetchesPerTtl,
+      unit: '',
+      release: 1,
+      aim: 1,
     },
     { work: 'serve to ready', figure: seconds(figures.start?.laterStartMs), unit: 's', release: 3, aim: 1 },
     { work: 'first serve to ready', figure: seconds(figures.start?.firstStartMs), unit: 's', release: 10, aim: 5 },

@@ -5,6 +5,7 @@ import type { Way } from '../way.ts'
 import { copyIn, copyOut } from './copy-rows.ts'
 import { mint, verify } from './credential-rows.ts'
 import { logins, selects, tpcb } from './pgbench-rows.ts'
+import { secretFetches } from './secret-row.ts'
 import { fakeLogins, idleMemory } from './session-rows.ts'
 import { start } from './start-row.ts'
 
@@ -26,6 +27,7 @@ export const rows = {
   idle: idleMemory,
   verify,
   mint,
+  secrets: secretFetches,
   start,
 } as const satisfies Readonly<Record<string, Measure>>
 
