@@ -3,7 +3,8 @@ import { PosternError } from '../base/errors.ts'
 import type { InstanceId } from '../base/ids.ts'
 import type { Actor } from '../identity/actor.ts'
 import { listDataSources } from '../store/data-sources.ts'
-import { findInstance, findInstanceById, type InstanceRow, listInstances } from '../store/instances.ts'
+import { findInstance, findInstanceById, type InstanceRow } from '../store/instances.ts'
+import { listInstances } from '../store/list-instances.ts'
 import type { Store } from '../store/store.ts'
 
 /** A Postgres instance as the compatible API shows it: to everybody alike, without its data sources. */

@@ -4,13 +4,13 @@ import type { InstanceId } from '../base/ids.ts'
 import type { ConnectionReport } from '../contract/connection-reports.ts'
 import type { Actor } from '../identity/actor.ts'
 import { listDataSources, type DataSourceRow } from '../store/data-sources.ts'
+import type { InstanceRow } from '../store/instances.ts'
 import {
   listInstances as listInstanceRows,
   type InstanceFilter,
   type InstancePage,
-  type InstanceRow,
   type ListedInstance,
-} from '../store/instances.ts'
+} from '../store/list-instances.ts'
 import type { Store } from '../store/store.ts'
 
 /** An instance as its readers see it: data sources only for those who may read them, and none for managed instances. */

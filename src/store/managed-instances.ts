@@ -1,6 +1,7 @@
 import { sql, type Kysely, type Selectable } from 'kysely'
 import type { InstanceId } from '../base/ids.ts'
-import type { InstanceStateColumn, ManagedInstanceTable, Schema } from './schema.ts'
+import type { InstanceStateColumn, ManagedInstanceTable } from './schema-instances.ts'
+import type { Schema } from './schema.ts'
 
 /** NOTIFY channel on which every change of a desired state is announced; the payload is the instance id. */
 export const MANAGED_CHANNEL = 'postern_managed'

@@ -1,18 +1,19 @@
 import type { ColumnType, Generated } from 'kysely'
-import type { EngineField, EngineName, LoginMethod, ManageMode } from '../contract/engines.ts'
+import type { EngineField, LoginMethod } from '../contract/engines.ts'
 import type { TlsMode } from '../contract/tls-mode.ts'
 import type { SshHop, TlsFiles } from '../dialer/data-source-route.ts'
 import type { PublicReferences, SecretField } from '../dialer/data-source-secrets.ts'
 import type { DataSourceId, InstanceId, PrincipalId, RoleBindingId, SessionId, WorkspaceId } from '../base/ids.ts'
 import type { CatalogSchema } from './schema-catalog.ts'
 import type { IdentityProviderSchema } from './schema-identity-providers.ts'
+import type { InstanceSchema } from './schema-instances.ts'
 import type { SqlSchema } from './schema-sql.ts'
 
 /**
  * The tables of the metadata store as Kysely sees them: one interface per table of migrations/, same names, same order.
  * bigint columns are strings (ids never pass through a number), timestamptz is a Date, bytea a Buffer.
  */
-export interface Schema extends CatalogSchema, SqlSchema, IdentityProviderSchema {
+export interface Schema extends CatalogSchema, SqlSchema, IdentityProviderSchema, InstanceSchema {
   deployment: DeploymentTable
   workspace: WorkspaceTable
   workspace_host: WorkspaceHostTable
@@ -24,16 +25,12 @@ export interface Schema extends CatalogSchema, SqlSchema, IdentityProviderSchema
   group_member: GroupMemberTable
   workspace_assignment: WorkspaceAssignmentTable
   password_reset: PasswordResetTable
-  instance: InstanceTable
-  managed_instance: ManagedInstanceTable
   data_source: DataSourceTable
   data_source_secret: DataSourceSecretTable
   ssh_key: SshKeyTable
   postgres_role_binding: PostgresRoleBindingTable
   session_statement_key: SessionStatementKeyTable
   sql_extension: SqlExtensionTable
-  instance_permission: InstancePermissionTable
-  instance_maker: InstanceMakerTable
   signing_key: SigningKeyTable
   certificate: CertificateTable
   oauth_artifact: OauthArtifactTable
@@ -126,54 +123,6 @@ export interface PasswordResetTable {
   expires_at: Date
 }
 
-export type InstanceStateColumn = 'STARTING' | 'AVAILABLE' | 'UPDATING' | 'STOPPED' | 'DELETING' | 'DELETED' | 'FAILED'
-
-export interface InstanceTable {
-  id: Immutable<InstanceId>
-  workspace_id: Immutable<WorkspaceId>
-  name: string
-  kind: Immutable<'external' | 'managed'>
-  engine: Immutable<EngineName>
-  state: InstanceStateColumn
-  state_reason: string | null
-  native_login_enabled: Generated<boolean>
-  native_login_roles: Generated<readonly string[]>
-  access_token_login_enabled: Generated<boolean>
-  end_sessions_on_revocation: Generated<boolean>
-  default_database: string
-  server_version: string | null
-  system_identifier: string | null
-  creator_id: PrincipalId | null
-  created_at: MadeByDatabase<Date>
-  updated_at: Generated<Date>
-  version: ColumnType<string, string | undefined, string>
-  title: Generated<string>
-  environment: string | null
-  labels: JsonWithDefault<Readonly<Record<string, string>>>
-  external_link: string | null
-  manage_mode: ManageMode | null
-  sync_interval_seconds: number | null
-  sync_databases: string[] | null
-  deleted_at: Date | null
-  compatible_settings: JsonWithDefault<CompatibleSettings>
-}
-
-/** Inputs of the compatible API that change nothing here and are answered as they were given. */
-export interface CompatibleSettings {
-  readonly capacity?: string | undefined
-  readonly usagePolicyId?: string | undefined
-  readonly customTags?: readonly { readonly key: string; readonly value: string }[] | undefined
-}
-
-export interface ManagedInstanceTable {
-  instance_id: Immutable<InstanceId>
-  node_id: Immutable<string>
-  slot: Immutable<number>
-  desired: 'running' | 'stopped' | 'deleted'
-  socket_path: string | null
-  observed_at: Date | null
-}
-
 /** A hop as it is stored: with what the form shows of its key. */
 export type StoredSshHop = SshHop & {
   /** The generated key pair whose private half the hop uses; absent where a key of one's own was entered. */
@@ -240,19 +189,6 @@ export interface PostgresRoleBindingTable {
   is_administrator: Generated<boolean>
   login_key_sealed: Buffer | null
   created_by: PrincipalId | null
-  created_at: MadeByDatabase<Date>
-}
-
-export interface InstancePermissionTable {
-  instance_id: Immutable<InstanceId>
-  principal_id: Immutable<PrincipalId>
-  level: 'use' | 'manage'
-  created_at: MadeByDatabase<Date>
-}
-
-export interface InstanceMakerTable {
-  workspace_id: Immutable<WorkspaceId>
-  principal_id: Immutable<PrincipalId>
   created_at: MadeByDatabase<Date>
 }
 
