@@ -37,42 +37,62 @@ export function followSqlRoleChanges(
   return deps.store.listen(SQL_ROLES_CHANNEL, onChange, onChange)
 }
 
+export interface AttendanceOptions {
+  /** Changes whenever principals or bindings do. */
+  readonly version: () => number
+  /** Resolves when it is time for another look; false ends it. */
+  readonly pause: () => Promise<boolean>
+  readonly onFailure: (database: string, thrown: unknown) => void
+}
+
 /**
  * Attends to an instance in one administrator's session, until told to stop: looks, pauses, looks again. Every database in which
  * databricks_auth is new, or was told something else than `version` stands for, is told anew, and roles that wait there are bound
  * or refused.
  *
- * @param version changes whenever principals or bindings do
- * @param pause resolves when it is time for another look; false ends it
+ * One database that cannot be worked in, because its owner keeps everybody out, holds up no other.
+ *
  * @throws PosternError UPSTREAM_* | STORE_UNAVAILABLE; call again
  */
 export async function attendInstance(
   deps: SqlRoleDependencies,
   { instanceId, databases }: AttendedInstance,
-  { version, pause }: { readonly version: () => number; readonly pause: () => Promise<boolean> },
+  { version, pause, onFailure }: AttendanceOptions,
 ): Promise<void> {
   const instance = await findInstanceById(deps.store.db, instanceId)
   if (instance?.state !== 'AVAILABLE') return
-  const attended = new Map<string, string>()
+  const attended: Attended = new Map()
   await withAdminSession(deps, instance, async (admin) => {
-    do await look(deps, instance, admin, attended, { databases, version: version() })
+    do await look(deps, instance, admin, attended, { databases, version: version(), onFailure })
     while (await pause())
   })
 }
+
+/** By database: what it was told, and when a failed visit may be repeated. */
+type Attended = Map<string, { readonly told: string | undefined; readonly notBefore: number }>
+
+/** A database that keeps Postern out is tried as seldom as that. */
+const RETRY_MS = 15_000
 
 async function look(
   deps: SqlRoleDependencies,
   instance: InstanceRow,
   admin: AdminSession,
-  attended: Map<string, string>,
-  { databases, version }: { readonly databases: readonly string[] | undefined; readonly version: number },
+  attended: Attended,
+  options: Pick<AttendedInstance, 'databases'> & Pick<AttendanceOptions, 'onFailure'> & { readonly version: number },
 ): Promise<void> {
-  for (const { database, mark, waits } of await admin.session.sqlRoles.look(databases)) {
-    const state = `${mark}/${version}`
-    const isTold = attended.get(database) === state
-    if (isTold && !waits) continue
-    await withAdminSession(deps, instance, (there) => visit(deps, instance, there, database, isTold), database)
-    attended.set(database, state)
+  for (const { database, mark, waits } of await admin.session.sqlRoles.look(options.databases)) {
+    const state = `${mark}/${options.version}`
+    const before = attended.get(database)
+    const isTold = before?.told === state
+    if ((isTold && !waits) || performance.now() < (before?.notBefore ?? 0)) continue
+    try {
+      await withAdminSession(deps, instance, (there) => visit(deps, instance, there, database, isTold), database)
+      attended.set(database, { told: state, notBefore: 0 })
+    } catch (thrown) {
+      attended.set(database, { told: undefined, notBefore: performance.now() + RETRY_MS })
+      options.onFailure(database, thrown)
+    }
   }
 }
 

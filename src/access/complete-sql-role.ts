@@ -55,6 +55,8 @@ export async function completeSqlRole(
     await bindRole(deps, instance, admin, principal, spec, actorAudit(actor), async (verifier) => {
       // Whoever takes the request holds its row: two nodes never complete one together.
       if (!(await sqlRoles.take(request))) throw new TakenByAnother()
+      // Before PostgreSQL 16 whoever has CREATEROLE may have changed it meanwhile.
+      await roles.restoreAttributes(request.roleName, found, plain)
       if (verifier !== null) await roles.setPasswordVerifier(request.roleName, verifier)
       return request.roleOid
     })

@@ -46,7 +46,13 @@ beforeAll(async () => {
 
 async function attendAll(): Promise<void> {
   for (const attended of await listAttendedInstances(deps, fixture.deps.localNodeId)) {
-    await attendInstance(deps, attended, { version: () => ++version, pause: async () => false })
+    await attendInstance(deps, attended, {
+      version: () => ++version,
+      pause: async () => false,
+      onFailure: (_, thrown) => {
+        throw thrown
+      },
+    })
   }
 }
 

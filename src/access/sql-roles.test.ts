@@ -111,8 +111,15 @@ async function sessionOf(who: Person, statement = statementFor(who), database = 
 }
 
 /** One look of Postern at the instance. */
-const attend = () =>
-  attendInstance(deps, { instanceId, databases: undefined }, { version: () => ++version, pause: async () => false })
+async function attend(): Promise<string[]> {
+  const failed: string[] = []
+  await attendInstance(
+    deps,
+    { instanceId, databases: undefined },
+    { version: () => ++version, pause: async () => false, onFailure: (database) => failed.push(database) },
+  )
+  return failed
+}
 
 const createRole = (session: pg.Client, name: string, type = 'SERVICE_PRINCIPAL') =>
   session.query('select databricks_create_role($1, $2)', [name, type])
@@ -180,6 +187,20 @@ describe('databricks_create_role', () => {
     await attend()
     expect(await bindingOf(clientId)).toBeDefined()
     await session.end()
+  })
+
+  it('works on although the owner of one database keeps Postern out of it', async () => {
+    await superuser.query(`create database a_closed_one owner "${boss.roleName}"`)
+    const owner = await sessionOf(boss, statementFor(boss), 'a_closed_one')
+    await owner.query('create extension databricks_auth; revoke connect on database a_closed_one from public')
+    const { clientId } = await fixture.addPrincipal()
+    expect(await attend()).toEqual(['a_closed_one'])
+    const session = await sessionOf(boss)
+    await createRole(session, clientId)
+    expect(await attend()).toEqual(['a_closed_one'])
+    expect(await bindingOf(clientId)).toBeDefined()
+    await Promise.all([owner.end(), session.end()])
+    await superuser.query('drop database a_closed_one')
   })
 
   it('leaves nothing when its transaction is rolled back', async () => {

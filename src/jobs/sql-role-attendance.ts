@@ -14,6 +14,9 @@ const LIST_MS = 2_000
 const LOOK_MS = 1_000
 /** Several changes in a row are told once. */
 const SETTLE_MS = 100
+const LONGEST_RETRY_MS = 60_000
+/** An attendance that lasted this long had a good start. */
+const STABLE_MS = 10_000
 
 /**
  * The other side of databricks_auth: on every instance that may have it, one administrator's session that looks each second for
@@ -25,6 +28,8 @@ export class SqlRoleAttendance {
   readonly #nodeId: string
   readonly #listing: Repeated
   readonly #attended = new Map<string, Attendance>()
+  /** Instances whose last attendance failed. */
+  readonly #troubles = new Map<string, { readonly times: number; readonly notBefore: number }>()
   #unfollow: (() => Promise<void>) | undefined
   #version = 0
 
@@ -56,21 +61,42 @@ export class SqlRoleAttendance {
     const wanted = new Map(
       (await listAttendedInstances(this.#deps, this.#nodeId)).map((instance) => [keyOf(instance), instance]),
     )
+    for (const key of this.#troubles.keys()) if (!wanted.has(key)) this.#troubles.delete(key)
     for (const [key, attendance] of this.#attended) if (!wanted.has(key)) attendance.stop()
-    for (const [key, instance] of wanted) if (!this.#attended.has(key)) this.#attend(key, instance)
+    for (const [key, instance] of wanted) if (!this.#attended.has(key) && this.#mayTry(key)) this.#attend(key, instance)
   }
 
   #attend(key: string, instance: AttendedInstance): void {
+    const { instanceId } = instance
+    const beganAt = performance.now()
     const attendance = new Attendance((pause) =>
-      attendInstance(this.#deps, instance, { version: () => this.#version, pause }),
+      attendInstance(this.#deps, instance, {
+        version: () => this.#version,
+        pause,
+        onFailure: (database, error) =>
+          this.#logger.warn({ err: error, instanceId, database }, 'databricks_auth of a database was not attended to'),
+      }),
     )
     this.#attended.set(key, attendance)
-    // The next list begins again.
+    // A later list begins again.
     void attendance.ended
-      .catch((error: unknown) =>
-        this.#logger.warn({ err: error, instanceId: instance.instanceId }, 'databricks_auth was not attended to'),
+      .then(
+        () => this.#troubles.delete(key),
+        (error: unknown) => this.#onTrouble(key, instanceId, performance.now() - beganAt, error),
       )
       .finally(() => this.#attended.delete(key))
+  }
+
+  /** Longer and longer between two attempts, so that an instance that is away fills no log. */
+  #onTrouble(key: string, instanceId: string, lastedMs: number, error: unknown): void {
+    const before = lastedMs > STABLE_MS ? 0 : (this.#troubles.get(key)?.times ?? 0)
+    const retryInMs = Math.min(LIST_MS * 2 ** before, LONGEST_RETRY_MS)
+    this.#troubles.set(key, { times: before + 1, notBefore: performance.now() + retryInMs })
+    this.#logger.warn({ err: error, instanceId, retryInMs }, 'databricks_auth was not attended to')
+  }
+
+  #mayTry(key: string): boolean {
+    return performance.now() >= (this.#troubles.get(key)?.notBefore ?? 0)
   }
 }
 
