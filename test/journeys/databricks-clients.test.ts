@@ -120,6 +120,19 @@ describe('clients of Databricks, unmodified', () => {
     await expect(generateDatabaseCredential(memberSdk, { endpoint })).rejects.toMatchObject({ statusCode: 404 })
   })
 
+  test('a Postgres role is changed as far as the body says, and dropped once', async () => {
+    const role = `${database}/orders/roles/${member.clientId}`
+    const changed = await admin.expect('PATCH', role, { membership_role: 'DATABRICKS_SUPERUSER' })
+    expect(changed).toMatchObject({ membership_role: 'DATABRICKS_SUPERUSER', attributes: { createdb: true } })
+    const plain = await admin.expect('PATCH', role, { membership_role: null, attributes: { createdb: false } })
+    expect(plain).toMatchObject({ attributes: { createdb: false } })
+    expect(plain).not.toHaveProperty('membership_role')
+    expect((await admin.send('PATCH', role)).status).toBe(400)
+    await sdk.database.deleteDatabaseInstanceRole({ instance_name: 'orders', name: member.clientId })
+    expect((await admin.send('DELETE', role)).status).toBe(404)
+    expect(await admin.send('DELETE', `${role}?allow_missing=true`)).toMatchObject({ status: 200, body: {} })
+  })
+
   test('a list comes page by page to its end', async () => {
     const other = await sdk.database.createDatabaseInstance({ database_instance: { name: 'archive' } })
     expect(other.name).toBe('archive')

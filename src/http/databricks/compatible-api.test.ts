@@ -286,6 +286,20 @@ describe('permissions of the compatible API', () => {
   })
 })
 
+describe('Postgres roles of the compatible API', () => {
+  it.each([
+    [{ name: 'reader', identity_type: 'PG_ONLY' }, 501],
+    [{ name: 'reader' }, 400],
+    [{ name: 'reader', identity_type: 'SERVICE_PRINCIPAL' }, 400],
+    [{ name: 'nobody@main.test', identity_type: 'USER' }, 404],
+    [{ name: 'x', identity_type: 'USER', membership_role: 'PG_WRITE_ALL_DATA' }, 400],
+    [{ identity_type: 'USER' }, 400],
+  ])('refuse %j before the database is asked', async (body, status) => {
+    const { name } = await addInstance()
+    expect(await send('POST', `${instances}/${name}/roles`, body)).toMatchObject({ status })
+  })
+})
+
 describe('credentials of the compatible API', () => {
   it('carry what was asked for: group, lifetime and the time of their end', async () => {
     const { db } = fixture.deps.store
