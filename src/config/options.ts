@@ -309,7 +309,7 @@ export const OPTIONS = {
     'Secret managers',
     list(matching('a host name, with * for any text', /^[A-Za-z0-9.*:-]{1,253}$/)),
     '',
-    'Databases, such as endpoints of RDS, that the cloud identity of this node may log in to without a password; * stands for any text. Without any, none.',
+    'Databases, such as endpoints of RDS or connection names of Cloud SQL, that the cloud identity of this node may log in to without a password; * stands for any text. Without any, none.',
   ),
   googleTokenEndpoint: optional(
     'Secret managers',

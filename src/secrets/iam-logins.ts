@@ -75,7 +75,11 @@ export class IamLogins implements CloudLogins {
         return cloudSqlIdentity(route, secrets, policy)
       case 'azure_entra':
         return entraIdentity(route, secrets, policy)
-      default:
+      case 'password':
+      case 'key_pair':
+      case 'access_token':
+      case 'service_account':
+      case 'ambient':
         throw new PosternError('INTERNAL', `login method ${route.loginMethod} has no cloud identity`)
     }
   }

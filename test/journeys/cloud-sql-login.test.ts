@@ -84,10 +84,10 @@ describeWith(['psql', 'pgbench', 'openssl', 'mariadbd'], 'an instance of Cloud S
     folder = temporaryFolder('cloud-sql-')
     writeFileSync(join(folder, 'key.json'), key, { mode: 0o644 })
     postern = await startPostern({
-      flags: [
-        ...['--google-token-endpoint', google.tokenUri, '--cloud-sql-admin-endpoint', google.origin],
-        ...['--ambient-iam-hosts', MYSQL],
-      ],
+      flags: ['--google-token-endpoint', google.tokenUri, '--cloud-sql-admin-endpoint', google.origin].concat([
+        '--ambient-iam-hosts',
+        MYSQL,
+      ]),
       env: { GOOGLE_APPLICATION_CREDENTIALS: join(folder, 'key.json') },
     })
     admin = await postern.asAdmin()

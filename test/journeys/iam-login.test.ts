@@ -28,7 +28,7 @@ interface Report {
 const launcher = join(import.meta.dirname, '../../bin/postern')
 const region = 'eu-central-1'
 const entered = { accessKeyId: 'AKIAENTERED0000000001', secretAccessKey: 'entered/secret+key/4b1d' }
-const application = {
+const entraApplication = {
   tenantId: 'contoso.test',
   clientId: '7a1f0f0e-0000-4000-8000-00000000000a',
   secret: 'entra/secret~4c',
@@ -85,10 +85,10 @@ describeWith(['psql', 'pgbench', 'openssl', 'mariadbd', 'sshd'], 'a database tha
     allow()
     azure = new FakeAzure()
     const authorityHost = await azure.start()
-    azure.applications.set(application.clientId, application)
+    azure.applications.set(entraApplication.clientId, entraApplication)
     azure.onToken = (token, clientId, scope) => {
-      const isForDatabases = scope === 'https://ossrdbms-aad.database.windows.net/.default'
-      if (isForDatabases && clientId === application.clientId) entraTokens[token] = 'bytebase'
+      const isForDatabases = scope.endsWith('//ossrdbms-aad.database.windows.net/.default')
+      if (isForDatabases && clientId === entraApplication.clientId) entraTokens[token] = 'bytebase'
       allow()
     }
     folder = temporaryFolder('iam-files-')
@@ -101,9 +101,9 @@ describeWith(['psql', 'pgbench', 'openssl', 'mariadbd', 'sshd'], 'a database tha
         AWS_SECRET_ACCESS_KEY: ambient.secretAccessKey,
         AWS_REGION: region,
         AZURE_AUTHORITY_HOST: authorityHost,
-        AZURE_TENANT_ID: application.tenantId,
-        AZURE_CLIENT_ID: application.clientId,
-        AZURE_CLIENT_SECRET: application.secret,
+        AZURE_TENANT_ID: entraApplication.tenantId,
+        AZURE_CLIENT_ID: entraApplication.clientId,
+        AZURE_CLIENT_SECRET: entraApplication.secret,
       },
     })
     admin = await postern.asAdmin()
@@ -289,8 +289,8 @@ describeWith(['psql', 'pgbench', 'openssl', 'mariadbd', 'sshd'], 'a database tha
     return {
       ...rest,
       loginMethod: 'azure_entra',
-      fields: { azureTenantId: application.tenantId, azureClientId: application.clientId },
-      azureClientSecret: application.secret,
+      fields: { azureTenantId: entraApplication.tenantId, azureClientId: entraApplication.clientId },
+      azureClientSecret: entraApplication.secret,
       ...change,
     }
   }
@@ -298,7 +298,7 @@ describeWith(['psql', 'pgbench', 'openssl', 'mariadbd', 'sshd'], 'a database tha
   test.skipIf(!canCheckTokens)(
     'a token of Microsoft Entra logs in to PostgreSQL and MySQL, and through the gateway',
     async () => {
-      const token = `Microsoft Entra token of the application ${application.clientId} for bytebase at 127.0.0.1`
+      const token = `Microsoft Entra token of the application ${entraApplication.clientId} for bytebase at 127.0.0.1`
       const report = await tested(entraSource())
       expect(report.ok, JSON.stringify(report.stages)).toBe(true)
       expect(report.stages[0]?.detail).toEqual({ token, origin: 'fetched' })
@@ -346,7 +346,7 @@ describeWith(['psql', 'pgbench', 'openssl', 'mariadbd', 'sshd'], 'a database tha
       JSON.stringify(await admin.expect('GET', '/v1/auditEvents?pageSize=200')),
       JSON.stringify(await admin.expect('GET', '/v1/instances/orders-db')),
     ].join('\n')
-    const secrets = [entered.secretAccessKey, ambient.secretAccessKey, application.secret, 'X-Amz-Signature']
+    const secrets = [entered.secretAccessKey, ambient.secretAccessKey, entraApplication.secret, 'X-Amz-Signature']
     for (const secret of secrets) {
       expect(said).not.toContain(secret)
     }

@@ -16,6 +16,7 @@ import { text } from 'node:stream/consumers'
 import { createServer as createTlsServer, type Server as TlsServer, type TLSSocket } from 'node:tls'
 import { admitMysql, admitPostgres, type Admission } from './cloud-sql-login.ts'
 import { isGoodAssertion } from './google-assertion.ts'
+import { requireTool } from './requirements.ts'
 
 /** Names, though they look like addresses. */
 const ADMIN_SCOPE = ['https:', '', 'www.googleapis.com', 'auth', 'sqlservice.admin'].join('/')
@@ -239,8 +240,8 @@ export class FakeCloudSql {
         return known !== undefined && known.scope === LOGIN_SCOPE && instance.users.get(known.email) === user
       },
     }
-    if (instance.engine === 'postgres') admitPostgres(socket, backend, admission)
-    else admitMysql(socket, backend, admission)
+    if (instance.engine === 'postgres') void admitPostgres(socket, backend, admission)
+    else void admitMysql(socket, backend, admission)
   }
 
   #makeAuthority(id: string): void {
@@ -271,7 +272,7 @@ export class FakeCloudSql {
   }
 
   #openssl(...args: string[]): void {
-    const { status, stderr } = spawnSync('openssl', args, { encoding: 'utf8' })
+    const { status, stderr } = spawnSync(requireTool('openssl'), args, { encoding: 'utf8' })
     if (status !== 0) throw new Error(`openssl ${args[0]}: ${stderr}`)
   }
 }
