@@ -50,6 +50,8 @@ import { setupGuideRoutes } from './routes/setup-guides.ts'
 import { signingKeyRoutes } from './routes/signing-keys.ts'
 import { sqlRoutes } from './routes/sql.ts'
 import { sshKeyRoutes } from './routes/ssh-keys.ts'
+import { ssoProviderRoutes } from './routes/sso-providers.ts'
+import { ssoSignInRoutes } from './routes/sso-sign-in.ts'
 import { syncRoutes } from './routes/sync.ts'
 import { userRoutes } from './routes/users.ts'
 import { workspaceAssignmentRoutes } from './routes/workspace-assignments.ts'
@@ -154,6 +156,7 @@ export async function createHttpApp(deps: HttpDependencies, options: HttpOptions
     openApiRoutes(open)
     passwordResetRoutes(open, { ...deps, throttle, workspaces })
     authorizationServerRoutes(open, { authorizationServers, workspaces })
+    ssoSignInRoutes(open, { ...deps, authorizationServers, workspaces })
   })
   app.register(async (api: HttpApp) => {
     // Before the body is read: nobody unknown makes this process parse anything.
@@ -165,6 +168,7 @@ export async function createHttpApp(deps: HttpDependencies, options: HttpOptions
     })
     for (const addRoutes of authenticatedRoutes) addRoutes(api, deps)
     passwordRoutes(api, { ...deps, throttle })
+    ssoProviderRoutes(api, { ...deps, workspaces })
   })
   return app
 }

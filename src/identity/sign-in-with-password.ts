@@ -4,6 +4,7 @@ import type { PrincipalId, WorkspaceId } from '../base/ids.ts'
 import type { Secret } from '../base/secret.ts'
 import { verifyPassword } from '../crypto/password-hash.ts'
 import { findPrincipals, readPasswordHash } from '../store/principals.ts'
+import { readSignInWays } from '../store/sign-in-ways.ts'
 import type { Store } from '../store/store.ts'
 import type { SignInThrottle } from './sign-in-throttle.ts'
 
@@ -11,7 +12,8 @@ import type { SignInThrottle } from './sign-in-throttle.ts'
 export type SignIn = { readonly ok: true; readonly principalId: PrincipalId } | { readonly ok: false }
 
 /**
- * Signs a person in with e-mail and password. An unknown e-mail takes as long as a wrong password. Every outcome is audited.
+ * Signs a person in with e-mail and password. An unknown e-mail takes as long as a wrong password, and where the workspace signs
+ * in by its identity provider alone, every password is wrong. Every outcome is audited.
  * @throws PosternError RATE_LIMITED
  */
 export async function signInWithPassword(
@@ -29,7 +31,8 @@ export async function signInWithPassword(
   const { db } = deps.store
   const isRight = await verifyPassword(await readPasswordHash(db, email), password)
   const [user] = isRight ? await findPrincipals(db, workspaceId, { email }) : []
-  const reason = denialReason(isRight, user)
+  const { isPasswordOffered } = await readSignInWays(db, workspaceId)
+  const reason = isPasswordOffered ? denialReason(isRight, user) : 'PASSWORD_NOT_OFFERED'
   await recordAudit(db, {
     action: 'signIn',
     outcome: reason === null ? 'allowed' : 'denied',

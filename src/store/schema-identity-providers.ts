@@ -5,6 +5,7 @@ import type { PrincipalId, WorkspaceId } from '../base/ids.ts'
 export interface IdentityProviderSchema {
   sso_provider: SsoProviderTable
   sso_identity: SsoIdentityTable
+  sso_membership: SsoMembershipTable
   federation_policy: FederationPolicyTable
 }
 
@@ -37,6 +38,12 @@ interface SsoIdentityTable {
   principal_id: Immutable<PrincipalId>
   created_at: MadeByDatabase<Date>
   last_sign_in_at: Date | null
+}
+
+interface SsoMembershipTable {
+  provider_id: Immutable<string>
+  principal_id: Immutable<PrincipalId>
+  group_id: Immutable<PrincipalId>
 }
 
 interface FederationPolicyTable {

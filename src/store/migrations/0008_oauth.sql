@@ -36,6 +36,16 @@ create table sso_identity (
 create index sso_identity_by_principal on sso_identity (principal_id);
 comment on table sso_identity is 'Which user a subject of an issuer is. Made at the first sign-in, by e-mail; from then on the e-mail plays no part.';
 
+create table sso_membership (
+  provider_id uuid not null references sso_provider on delete cascade,
+  principal_id bigint not null references user_account on delete cascade,
+  group_id bigint not null references principal_group on delete cascade,
+  primary key (provider_id, principal_id, group_id)
+);
+create index sso_membership_by_principal on sso_membership (principal_id);
+create index sso_membership_by_group on sso_membership (group_id);
+comment on table sso_membership is 'Direct memberships that a claim gave, so that the next sign-in takes those away that it no longer names.';
+
 create table federation_policy (
   id uuid primary key,
   principal_id bigint not null references service_principal on delete cascade,
