@@ -10,3 +10,9 @@ export interface OauthErrorBody {
 export function oauthError(error: PosternError): { readonly status: number; readonly body: OauthErrorBody } {
   return { status: error.row.http, body: { error: error.row.oauth, error_description: error.message } }
 }
+
+/** Retry-After of a refusal by a limit, in seconds; a minute where nothing better is known. */
+export function retryAfterOf({ detail }: PosternError): string {
+  const seconds = detail?.retryAfterSeconds
+  return typeof seconds === 'number' ? String(seconds) : '60'
+}

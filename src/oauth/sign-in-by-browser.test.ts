@@ -99,6 +99,12 @@ it('gives no refresh token that was not asked for, and says so in the scope', as
   expect(answer.json()).not.toHaveProperty('refresh_token')
 })
 
+it('takes no scope for the one that there is', async () => {
+  const request = authorizationRequest('postern', undefined, { scope: undefined })
+  const answer = await exchangeCode(fixture, request, await authorizationCode(fixture, request))
+  expect(answer.json()).toMatchObject({ scope: 'all-apis' })
+})
+
 it('passes over scopes that it does not have', async () => {
   const request = authorizationRequest('databricks-cli', undefined, { scope: 'openid sql profile all-apis' })
   const answer = await exchangeCode(fixture, request, await authorizationCode(fixture, request))

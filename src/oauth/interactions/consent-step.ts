@@ -10,6 +10,7 @@ import { accessTokenScope, offlineScope, resourceOf } from '../provider-configur
 import { finishInteraction } from './finish-interaction.ts'
 import { formTargetsOf } from './form-targets.ts'
 import type { Interaction, InteractionDependencies } from './interaction-dependencies.ts'
+import { requestParameter } from './request-parameter.ts'
 import { sendPage } from './send-page.ts'
 import { showSignIn } from './sign-in-step.ts'
 
@@ -22,8 +23,7 @@ export async function showConsent(
   ctx: KoaContextWithOIDC,
   interaction: Interaction,
 ): Promise<void> {
-  const { params, uid } = interaction
-  const clientId = String(params.client_id)
+  const clientId = requestParameter(interaction, 'client_id')
   const account = await accountOf(deps, interaction)
   const client = await deps.provider.Client.find(clientId)
   const isKnownClient =
@@ -35,8 +35,8 @@ export async function showConsent(
     clientName: client?.clientName ?? clientId,
     isKnownClient,
     isOffline: scopesOf(interaction).includes(offlineScope),
-    formToken: deps.formTokens.for(uid),
-    formTargets: formTargetsOf(params),
+    formToken: deps.formTokens.for(interaction.uid),
+    formTargets: formTargetsOf(interaction),
   })
   sendPage(ctx, 200, page)
 }
@@ -71,7 +71,10 @@ export async function takeConsent(
 
 async function goOn(deps: InteractionDependencies, ctx: KoaContextWithOIDC, interaction: Interaction): Promise<void> {
   const { Grant } = deps.provider
-  const grant = new Grant({ accountId: interaction.session?.accountId, clientId: String(interaction.params.client_id) })
+  const grant = new Grant({
+    accountId: interaction.session?.accountId,
+    clientId: requestParameter(interaction, 'client_id'),
+  })
   const scope = scopesOf(interaction).join(' ')
   grant.addOIDCScope(scope)
   grant.addResourceScope(resourceOf(deps.workspace.id), scope)
@@ -99,13 +102,13 @@ async function accountOf(deps: InteractionDependencies, interaction: Interaction
   return account
 }
 
-function consentOf({ workspace }: InteractionDependencies, { session, params }: Interaction) {
-  const principalId = session?.accountId as PrincipalId
-  return { workspaceId: workspace.id, principalId, clientId: String(params.client_id) }
+function consentOf({ workspace }: InteractionDependencies, interaction: Interaction) {
+  const principalId = interaction.session?.accountId as PrincipalId
+  return { workspaceId: workspace.id, principalId, clientId: requestParameter(interaction, 'client_id') }
 }
 
 /** What was asked for of what there is. */
-function scopesOf({ params }: Interaction): string[] {
-  const asked = String(params.scope ?? accessTokenScope).split(' ')
+function scopesOf(interaction: Interaction): string[] {
+  const asked = requestParameter(interaction, 'scope').split(' ')
   return [accessTokenScope, offlineScope].filter((scope) => asked.includes(scope))
 }

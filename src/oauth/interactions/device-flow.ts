@@ -66,7 +66,8 @@ function actionOf(ctx: KoaContextWithOIDC): string {
 }
 
 function formTokenOf(ctx: KoaContextWithOIDC): string {
-  return String(ctx.oidc.session?.state?.secret ?? '')
+  const secret = ctx.oidc.session?.state?.secret
+  return typeof secret === 'string' ? secret : ''
 }
 
 function userCodeOf(error: Error | undefined): string | undefined {

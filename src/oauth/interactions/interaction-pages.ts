@@ -8,6 +8,7 @@ import { showFailure } from './failure-pages.ts'
 import type { Interaction, InteractionDependencies, Middleware } from './interaction-dependencies.ts'
 import { readForm } from './read-form.ts'
 import { signInIsOver } from './sign-in-is-over.ts'
+import { requestParameter } from './request-parameter.ts'
 import { showSignIn, takeSignIn } from './sign-in-step.ts'
 
 const interactionPath = new RegExp(`^${oauthPaths.interaction}/([\\w-]{1,64})$`)
@@ -38,7 +39,7 @@ function show(deps: InteractionDependencies, ctx: KoaContextWithOIDC, interactio
   if (interaction.prompt.name === 'consent') return showConsent(deps, ctx, interaction)
   return showSignIn(deps, ctx, interaction, {
     status: 200,
-    email: String(interaction.params.login_hint ?? '').slice(0, 254),
+    email: requestParameter(interaction, 'login_hint').slice(0, 254),
   })
 }
 

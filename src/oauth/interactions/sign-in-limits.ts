@@ -2,7 +2,7 @@ import { addressKey } from '../../identity/address-key.ts'
 import { AttemptLimit } from '../../identity/attempt-limit.ts'
 import { asPosternError } from '../../base/errors.ts'
 import type { CallerOf } from '../caller.ts'
-import { oauthError } from '../oauth-error.ts'
+import { oauthError, retryAfterOf } from '../oauth-error.ts'
 import { oauthPaths } from '../provider-configuration.ts'
 import { showFailure } from './failure-pages.ts'
 import type { Middleware } from './interaction-dependencies.ts'
@@ -34,7 +34,7 @@ export class SignInLimits {
         if (ctx.path === oauthPaths.device && ctx.method === 'POST') await this.#userCodes.take(key)
       } catch (thrown) {
         const error = asPosternError(thrown)
-        ctx.set('Retry-After', String(error.detail?.retryAfterSeconds ?? 60))
+        ctx.set('Retry-After', retryAfterOf(error))
         if (ctx.path !== oauthPaths.deviceAuthorization) return showFailure(ctx, error, thrown)
         const { status, body } = oauthError(error)
         ctx.status = status

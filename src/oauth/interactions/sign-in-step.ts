@@ -3,10 +3,12 @@ import { PosternError } from '../../base/errors.ts'
 import { Secret } from '../../base/secret.ts'
 import { signInWithPassword } from '../../identity/sign-in-with-password.ts'
 import { readSignInWays } from '../../store/sign-in-ways.ts'
+import { retryAfterOf } from '../oauth-error.ts'
 import { signInPage } from '../pages/sign-in-page.ts'
 import { finishInteraction, keepSignIn } from './finish-interaction.ts'
 import { formTargetsOf } from './form-targets.ts'
 import type { Interaction, InteractionDependencies } from './interaction-dependencies.ts'
+import { requestParameter } from './request-parameter.ts'
 import { sendPage } from './send-page.ts'
 import { markBrowser, ssoMountPath } from './sso-cookie.ts'
 
@@ -23,19 +25,20 @@ export async function showSignIn(
   interaction: Interaction,
   answer: { readonly status: number; readonly email: string; readonly failure?: string },
 ): Promise<void> {
-  const { params, uid } = interaction
-  const client = await deps.provider.Client.find(String(params.client_id))
+  const { uid } = interaction
+  const clientId = requestParameter(interaction, 'client_id')
+  const client = await deps.provider.Client.find(clientId)
   const { providers, isPasswordOffered } = await readSignInWays(deps.store.db, deps.workspace.id)
   if (providers.length > 0) markBrowser(deps, ctx, uid)
   const page = signInPage({
     workspaceName: deps.workspace.name,
-    clientName: client?.clientName ?? String(params.client_id),
+    clientName: client?.clientName ?? clientId,
     email: answer.email,
     failure: answer.failure,
     links: providers.map(({ id, name }) => ({ name, href: `${ssoMountPath}/${id}?interaction=${uid}` })),
     isPasswordOffered,
     formToken: deps.formTokens.for(uid),
-    formTargets: formTargetsOf(params),
+    formTargets: formTargetsOf(interaction),
   })
   sendPage(ctx, answer.status, page)
 }
@@ -62,7 +65,7 @@ export async function takeSignIn(
     return ctx.redirect(await keepSignIn(deps, ctx, interaction, signIn.principalId, 'pwd'))
   } catch (thrown) {
     if (!(thrown instanceof PosternError) || thrown.code !== 'RATE_LIMITED') throw thrown
-    ctx.set('Retry-After', String(thrown.detail?.retryAfterSeconds ?? 60))
+    ctx.set('Retry-After', retryAfterOf(thrown))
     return again(429, `${thrown.message}. Wait a minute, then try again.`)
   }
 }
