@@ -1,6 +1,7 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { WorkspaceClient } from '@databricks/sdk-experimental'
 import type { Browser, Page } from 'playwright-core'
 import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -70,6 +71,15 @@ describeWith(['psql', 'chromium'], 'the command line of a person', () => {
     })
     expect(await run('auth', 'token', '--force-refresh')).toMatchObject({ code: 0 })
   }, 40_000)
+
+  test('the SDK of Databricks takes `postern` for its command line', async () => {
+    const standIn = join(home, 'databricks')
+    const variables = Object.entries(env).map(([name, value]) => `export ${name}='${value}'`)
+    writeFileSync(standIn, ['#!/bin/sh', ...variables, `exec '${launcher}' "$@"`, ''].join('\n'), { mode: 0o700 })
+    const host = postern.ready.httpUrl
+    const sdk = new WorkspaceClient({ host, authType: 'databricks-cli', databricksCliPath: standIn })
+    expect(await sdk.currentUser.me()).toMatchObject({ userName: postern.ready.adminEmail })
+  })
 
   test('`postern psql` and `postern token --instance` log in as the person', async () => {
     const { instance, adminEmail } = postern.ready
