@@ -1,6 +1,8 @@
 import { readdirSync } from 'node:fs'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { Secret } from '../../src/base/secret.ts'
+import { noCloudLogins } from '../../src/dialer/cloud-logins.ts'
 import type { DataSourceRoute } from '../../src/dialer/data-source-route.ts'
 import { dial } from '../../src/dialer/dial.ts'
 import { dialForStartTls } from '../../src/dialer/dial-for-start-tls.ts'
@@ -8,6 +10,7 @@ import type { DialOptions } from '../../src/dialer/dial-options.ts'
 import { dialPlain } from '../../src/dialer/dial-plain.ts'
 import { openHttp } from '../../src/dialer/open-http.ts'
 import { openLoopback } from '../../src/dialer/open-loopback.ts'
+import type { TlsIdentity } from '../../src/transport/byte-socket.ts'
 import { describeWith } from '../support/requirements.ts'
 import { startStartTlsUpstream } from '../support/start-tls-upstream.ts'
 import { createTestAuthority, type TestAuthority } from '../support/test-certificates.ts'
@@ -21,6 +24,7 @@ const AT_ONCE = 20
 describeWith(['openssl'], 'every way to a database, a thousand times', () => {
   let authority: TestAuthority
   let stranger: TestAuthority
+  let client: TlsIdentity
   let echo: Server
   let startTls: { readonly port: number; stop(): Promise<void> }
   let tls: { readonly port: number; stop(): Promise<void> }
@@ -29,6 +33,7 @@ describeWith(['openssl'], 'every way to a database, a thousand times', () => {
   beforeAll(async () => {
     authority = createTestAuthority('Leak authority')
     stranger = createTestAuthority('Another authority')
+    client = authority.issue(['client.test'])
     echo = createServer((socket) => {
       sockets.add(socket)
       socket.on('error', () => undefined)
@@ -53,6 +58,21 @@ describeWith(['openssl'], 'every way to a database, a thousand times', () => {
   const secured = (port: number): DataSourceRoute =>
     testRoute(port, { host: 'localhost', tlsMode: 'verify-full', tlsCa: authority.caPem })
 
+  const named = (): DataSourceRoute =>
+    testRoute(5432, { host: 'shop-prod:europe-west3:orders', loginMethod: 'gcp_iam', tlsMode: 'verify-full' })
+  const inCloud = (options: DialOptions, commonName: string): DialOptions => {
+    const { certificateChainPem, privateKeyPem } = client
+    const shown = { certificatePem: certificateChainPem, privateKey: new Secret(privateKeyPem) }
+    const way = {
+      host: '127.0.0.1',
+      port: tls.port,
+      tls: { ...shown, serverName: undefined, caPem: authority.caPem, verify: 'chain', minVersion: 'TLSv1.3' },
+      commonName,
+      reject() {},
+    } as const
+    return { ...options, cloudLogins: { ...noCloudLogins, wayTo: () => Promise.resolve(way) } }
+  }
+
   const ways: [string, (options: DialOptions) => Promise<unknown>][] = [
     ['dial with TLS', async (options) => (await dial(secured(startTls.port), options)).destroy()],
     [
@@ -60,6 +80,14 @@ describeWith(['openssl'], 'every way to a database, a thousand times', () => {
       (options) =>
         expect(dial({ ...secured(startTls.port), tlsCa: stranger.caPem }, options)).rejects.toMatchObject({
           code: 'UPSTREAM_TLS_UNTRUSTED',
+        }),
+    ],
+    ['dial to Cloud SQL', async (options) => (await dial(named(), inCloud(options, 'localhost'))).destroy()],
+    [
+      'dial to Cloud SQL that finds another instance',
+      (options) =>
+        expect(dial(named(), inCloud(options, 'shop-prod:orders'))).rejects.toMatchObject({
+          code: 'UPSTREAM_TLS_WRONG_NAME',
         }),
     ],
     ['dialPlain', async (options) => (await dialPlain(plain(), options)).destroy()],
