@@ -93,6 +93,19 @@ describeWith(['psql', 'chromium'], 'the command line of a person', () => {
     })
   })
 
+  test('a member logs in as the group, and with a credential for the group as nobody else', async () => {
+    const { instance, adminEmail } = postern.ready
+    await run('group', 'create', 'Data Team')
+    await run('group', 'member', 'add', 'Data Team', '--user', adminEmail)
+    expect(await run('role', 'bind', instance, '--group', 'Data Team')).toMatchObject({ code: 0 })
+    const asGroup = ['psql', instance, '--group', 'Data Team', '-At', '-c', 'select session_user']
+    expect(await run(...asGroup)).toMatchObject({ code: 0, stdout: 'Data Team\n' })
+    expect(await run(...asGroup, '--role', adminEmail)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('issued for the Postgres role of a group'),
+    })
+  })
+
   test('`postern connect` gives every session of a local tool a credential of its own', async () => {
     const tool = start('connect', postern.ready.instance, '--port', '0', '--output', 'json')
     const port = await localPort(tool)
