@@ -20,6 +20,7 @@ import { verb as psql } from './psql.ts'
 import { role } from './role/index.ts'
 import { servicePrincipal } from './service-principal/index.ts'
 import { verb as setupGuide } from './setup-guide.ts'
+import { ssoProvider } from './sso-provider/index.ts'
 import { sshKey } from './ssh-key/index.ts'
 import { verb as sql } from './sql.ts'
 import { verb as sync } from './sync.ts'
@@ -44,6 +45,7 @@ export const nouns: readonly Noun[] = [
   user,
   group,
   servicePrincipal,
+  ssoProvider,
   workspace,
   password,
   credential,
