@@ -181,14 +181,19 @@ describe('clients of Databricks, unmodified', () => {
     const stop = () =>
       application.send('PATCH', `${database}/orders?update_mask=stopped`, { name: 'orders', stopped: true })
     expect((await stop()).status).toBe(403)
-    const acl = '/api/2.0/permissions/database-instances/orders'
-    const grant = { service_principal_name: member.clientId, permission_level: 'CAN_MANAGE' }
-    const { access_control_list: list } = await admin.expect('PATCH', acl, { access_control_list: [grant] })
+    const object = { request_object_type: 'database-instances', request_object_id: 'orders' }
+    const { access_control_list: list } = await sdk.permissions.set({
+      ...object,
+      access_control_list: [{ service_principal_name: member.clientId, permission_level: 'CAN_MANAGE' }],
+    })
     expect(list).toContainEqual({
       service_principal_name: member.clientId,
       display_name: member.clientId,
       all_permissions: [{ permission_level: 'CAN_MANAGE', inherited: false }],
     })
+    expect(await sdk.permissions.get(object)).toMatchObject({ access_control_list: list })
+    const { permission_levels: levels } = await sdk.permissions.getPermissionLevels(object)
+    expect(levels?.map(({ permission_level }) => permission_level)).toEqual(['CAN_CREATE', 'CAN_USE', 'CAN_MANAGE'])
     expect((await stop()).status).toBe(200)
     await admin.waitForInstance('orders', 'STOPPED')
     expect(await sdk.database.getDatabaseInstance({ name: 'orders' })).toMatchObject({ effective_stopped: true })
