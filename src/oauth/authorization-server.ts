@@ -17,7 +17,7 @@ import { findPrincipalAccount } from './account.ts'
 import { findServicePrincipalClient } from './clients.ts'
 import { askAlways } from './interactions/ask-always.ts'
 import { aroundDevicePages, deviceFlowPages } from './interactions/device-flow.ts'
-import { renderOauthError } from './interactions/failure-pages.ts'
+import { renderOauthError, sayWhatIsAway } from './interactions/failure-pages.ts'
 import { answerForAccessTokens } from './introspect-access-token.ts'
 import { keepSignIn, type SignInMethod } from './interactions/finish-interaction.ts'
 import { FormTokens } from './interactions/form-token.ts'
@@ -143,7 +143,10 @@ export class AuthorizationServer {
     )
     provider.proxy = true
     provider.on('grant.revoked', (ctx) => (ctx.state[reuseMark] = true))
-    provider.on('server_error', (_ctx, error) => deps.onServerError(error))
+    provider.on('server_error', (ctx, error) => {
+      sayWhatIsAway(ctx, error)
+      deps.onServerError(error)
+    })
     // Koa prints what nobody hears. (Its own event is missing in the types of oidc-provider.)
     ;(provider as NodeJS.EventEmitter).on('error', deps.onServerError)
     if (deps.isPasswordGrantOffered) addPasswordGrant(module, provider, { ...deps, callerOf }, workspaceId)

@@ -175,6 +175,21 @@ it('belongs to the browser that began it: an address that is sent on opens nothi
   expect(sent.heading).toBe('This did not work')
 })
 
+it('takes no form that is none, and none that is too large', async () => {
+  const browser = new WebBrowser(fixture.app)
+  const page = await browser.open(authorizationRequest('postern').path)
+  const send = (contentType: string, payload: string) =>
+    fixture.app.inject({
+      method: 'POST',
+      url: page.url.pathname,
+      headers: { host: '127.0.0.1', cookie: browser.cookiesFor(page.url.pathname), 'content-type': contentType },
+      payload,
+    })
+  expect((await send('application/json', '{}')).statusCode).toBe(400)
+  const large = `form_token=${'x'.repeat(17_000)}`
+  expect((await send('application/x-www-form-urlencoded', large)).statusCode).toBe(413)
+})
+
 it('gives the session a new id at sign-in: one that was planted before is worth nothing', async () => {
   const attacker = new WebBrowser(fixture.app)
   await attacker.open('/oidc/device')

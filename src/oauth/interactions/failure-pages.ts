@@ -1,5 +1,7 @@
 import type { ErrorOut, KoaContextWithOIDC } from 'oidc-provider'
-import type { PosternError } from '../../base/errors.ts'
+import { PosternError } from '../../base/errors.ts'
+import { translateStoreError } from '../../store/constraint-errors.ts'
+import { oauthError } from '../oauth-error.ts'
 import { messagePage } from '../pages/message-page.ts'
 import { oauthPaths } from '../provider-configuration.ts'
 import { sendPage } from './send-page.ts'
@@ -26,13 +28,27 @@ export function renderOauthError(ctx: KoaContextWithOIDC, out: ErrorOut): void {
     ctx.body = out
     return
   }
-  const isOurs = out.error === 'server_error'
-  const text = isOurs
-    ? 'Something went wrong on this side.'
-    : `The request was refused: ${out.error_description ?? out.error}.`
+  if (out.error === 'server_error') {
+    sendPage(
+      ctx,
+      ctx.status,
+      messagePage('This did not work', 'Something went wrong on this side.', 'Try again in a moment.'),
+    )
+    return
+  }
+  const text = `The request was refused: ${out.error_description ?? out.error}.`
   sendPage(
     ctx,
     ctx.status,
     messagePage('You cannot sign in this way', text, 'Start again from the program that sent you here.'),
   )
+}
+
+/** Turns "server error" into "try again later" where it is the store that failed: the provider knows no difference. */
+export function sayWhatIsAway(ctx: KoaContextWithOIDC, thrown: unknown): void {
+  const error = translateStoreError(thrown)
+  if (!(error instanceof PosternError)) return
+  const { status, body } = oauthError(error)
+  ctx.status = status
+  if (!isPagePath(ctx.path)) ctx.body = body
 }
