@@ -238,6 +238,17 @@ describeWith(['psql', 'pgbench', 'openssl', 'mariadbd'], 'an instance of Cloud S
     connector.close()
   })
 
+  test('a native Postgres role logs in with its own password, by a certificate that logs nobody in', async () => {
+    await admin.expect('PATCH', '/v1/instances/orders-db', { nativeLoginEnabled: true })
+    google.shown.length = 0
+    const login = { user: 'native', password: 'native', database: 'orders' }
+    const target = postern.libpqTarget({ gatewayHost: 'orders-db.postern.localhost' }, login)
+    expect(await psql(target, 'select session_user')).toMatchObject({ code: 0, stdout: 'native\n' })
+    expect(new Set(google.shown)).toEqual(new Set(['ephemeral']))
+    const wrong = postern.libpqTarget({ gatewayHost: 'orders-db.postern.localhost' }, { ...login, password: 'x' })
+    expect(await psql(wrong, 'select 1')).toMatchObject({ code: 2 })
+  })
+
   test('neither keys nor tokens are in logs, audit or answers', async () => {
     const said = [
       postern.logs(),
