@@ -4,8 +4,6 @@ import { CliError } from '../cli-error.ts'
 /** A port of this machine on which local tools find the gateway. */
 export interface LocalListener {
   readonly port: number
-  /** Sessions that are open now. */
-  readonly open: () => number
   /** Takes no more, and closes what is open. */
   close(): Promise<void>
 }
@@ -30,7 +28,6 @@ export async function listenLocally(port: number, serve: (client: Socket) => Pro
   })
   return {
     port: (server.address() as AddressInfo).port,
-    open: () => clients.size,
     async close() {
       const closed = new Promise((resolve) => server.close(resolve))
       for (const client of clients) client.destroy()
