@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../test/support/embedded-postgres.ts'
 import { bearer, type HttpFixture, requestToken, startHttpFixture } from '../../test/support/http-app.ts'
-import { authorizationCode, authorizationRequest, enterPassword } from '../../test/support/oauth-sign-in.ts'
+import { authorizationCode, authorizationRequest, enterPassword, signIn } from '../../test/support/oauth-sign-in.ts'
 import { WebBrowser } from '../../test/support/web-browser.ts'
 import { deviceGrantType } from './clients.ts'
 
@@ -60,6 +60,20 @@ it('signs a device in: a short code, typed on a page, confirmed by somebody who 
   const me = await fixture.app.inject({ url: '/v1/me', headers: bearer(answer.json().access_token) })
   expect(me.json()).toMatchObject({ name: fixture.adminEmail })
   expect((await poll(device.device_code)).json()).toMatchObject({ error: 'invalid_grant' })
+})
+
+it('leaves nothing in the store that a reader of it could show: no code, no refresh token, no device code', async () => {
+  const device = (await begin()).json<DeviceAnswer>()
+  const browser = new WebBrowser(fixture.app)
+  const confirm = await browser.submit(await browser.open(device.verification_uri), { user_code: device.user_code })
+  await browser.submit(confirm, { confirm: 'yes' })
+  const request = authorizationRequest('postern')
+  const code = await authorizationCode(fixture, request)
+  const { refresh_token: refreshToken } = await signIn(fixture)
+  const { rows } = await fixture.deps.store.pool.query<{ row: string }>('select a::text as row from oauth_artifact a')
+  const text = rows.map(({ row }) => row).join('\n')
+  expect(text).toContain('"RefreshToken"')
+  for (const secret of [device.device_code, code, refreshToken]) expect(text).not.toContain(secret)
 })
 
 it('shows the code of the complete link for comparison, and does nothing before somebody confirms it', async () => {

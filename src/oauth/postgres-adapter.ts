@@ -1,6 +1,7 @@
 import type { Adapter, AdapterPayload, ClientMetadata } from 'oidc-provider'
 import type { Clock } from '../base/clock.ts'
 import type { WorkspaceId } from '../base/ids.ts'
+import type { MasterKey } from '../crypto/master-key.ts'
 import {
   consumeOauthArtifact,
   deleteOauthArtifact,
@@ -10,6 +11,7 @@ import {
   upsertOauthArtifact,
 } from '../store/oauth-artifacts.ts'
 import type { Store } from '../store/store.ts'
+import { StoredArtifact } from './stored-artifact.ts'
 
 /** How long an artifact outlives its expiry in the store: somebody who comes a little late should read that he does. */
 export const artifactKeptAfterExpiryMs = 3_600_000
@@ -20,11 +22,12 @@ export class PostgresAdapter implements Adapter {
   readonly #clock: Clock
   readonly #workspaceId: WorkspaceId
   readonly #model: string
+  readonly #stored: StoredArtifact
   readonly #usedAlready: () => Error
 
   /** @param usedAlready makes what a caller reads whose code or refresh token was used before */
   constructor(
-    deps: { readonly store: Store; readonly clock: Clock },
+    deps: { readonly store: Store; readonly clock: Clock; readonly masterKey: MasterKey },
     workspaceId: WorkspaceId,
     model: string,
     usedAlready: () => Error,
@@ -33,13 +36,14 @@ export class PostgresAdapter implements Adapter {
     this.#clock = deps.clock
     this.#workspaceId = workspaceId
     this.#model = model
+    this.#stored = new StoredArtifact(deps.masterKey, workspaceId, model)
     this.#usedAlready = usedAlready
   }
 
   async upsert(id: string, payload: AdapterPayload, expiresInSeconds: number): Promise<void> {
     const expiresAt = expiresInSeconds ? new Date(this.#clock.now().getTime() + expiresInSeconds * 1000) : null
     await upsertOauthArtifact(this.#db, this.#place(id), {
-      payload,
+      payload: this.#stored.closed(id, payload),
       grantId: payload.grantId ?? null,
       userCode: payload.userCode ?? null,
       uid: payload.uid ?? null,
@@ -76,14 +80,16 @@ export class PostgresAdapter implements Adapter {
   }
 
   #place(id: string) {
-    return { workspaceId: this.#workspaceId, model: this.#model, id }
+    return { workspaceId: this.#workspaceId, model: this.#model, id: this.#stored.idOf(id) }
   }
 
-  #find(key: OauthArtifactKey): Promise<AdapterPayload | undefined> {
+  async #find(key: OauthArtifactKey): Promise<AdapterPayload | undefined> {
     const now = this.#clock.now().getTime()
     // The provider has a word of its own for a device that comes too late, and looks at the expiry itself.
-    const notExpiredAt = this.#model === 'DeviceCode' ? now - artifactKeptAfterExpiryMs : now
-    return findOauthArtifact(this.#db, this.#workspaceId, this.#model, key, new Date(notExpiredAt))
+    const notExpiredAt = new Date(this.#model === 'DeviceCode' ? now - artifactKeptAfterExpiryMs : now)
+    const storedKey = 'id' in key ? { id: this.#stored.idOf(key.id) } : key
+    const payload = await findOauthArtifact(this.#db, this.#workspaceId, this.#model, storedKey, notExpiredAt)
+    return payload && this.#stored.opened(payload, key)
   }
 }
 
