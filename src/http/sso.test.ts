@@ -44,6 +44,10 @@ async function change(input: UpdateSsoProviderInput) {
   provider = await updateSsoProvider(fixture.deps, fixture.admin, provider.id, input)
 }
 
+function queryOf(values: Record<string, string>): string {
+  return new URLSearchParams(values).toString()
+}
+
 /** Opens the sign-in page and follows its link as far as the identity provider. */
 async function leave(browser: WebBrowser, through = provider): Promise<WebPage> {
   const page = await browser.open(authorizationRequest('postern').path)
@@ -254,7 +258,7 @@ it('shows what went wrong as a page: cancelled, misconfigured, away, and no word
   const browser = new WebBrowser(fixture.app)
   const { url } = await leave(browser)
   const state = url.searchParams.get('state') ?? ''
-  const spoken = `/login/sso/${provider.id}/callback?${new URLSearchParams({ state, iss: company.issuer, error: 'Call 555-1234 <b>', error_description: 'Call me' })}`
+  const spoken = `/login/sso/${provider.id}/callback?${queryOf({ state, iss: company.issuer, error: 'Call 555-1234 <b>' })}&error_description=Call`
   const said = await browser.open(spoken)
   expect(said.body).not.toMatch(/Call/)
   const issuer = await FakeIssuer.start()
@@ -281,7 +285,7 @@ it('takes no ID token that is not signed by the issuer for this client and this 
     const body = JSON.stringify({ access_token: 'x', token_type: 'Bearer', id_token: token })
     issuer.answers.set('/token', { status: 200, body })
     const state = url.searchParams.get('state') ?? ''
-    return browser.open(`/login/sso/${fake.id}/callback?${new URLSearchParams({ state, code: 'x' })}`)
+    return browser.open(`/login/sso/${fake.id}/callback?${queryOf({ state, code: 'x' })}`)
   }
   expect(await signedInAs(await attempt({}))).toBe('ann@acme.test')
   const thief = await FakeIssuer.start()

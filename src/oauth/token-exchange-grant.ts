@@ -46,7 +46,7 @@ export function addTokenExchangeGrant(
       }
       if (ctx.oidc.params.actor_token !== undefined) throw new errors.InvalidRequest('actor_token is not offered')
       requireScope(errors, ctx)
-      const client = ctx.oidc.client!
+      const { client } = ctx.oidc
       const exchange = exchangeSubjectToken(deps, {
         ...deps.callerOf(ctx.req),
         workspaceId,

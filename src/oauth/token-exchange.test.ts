@@ -140,7 +140,7 @@ it('refuses what is signed with the public key as a shared secret, with nothing,
   const thief = await FakeIssuer.start()
   const brought = await thief.sign(
     { iss: issuer.url, sub: subject, aud: audience },
-    { jwk: thief.keys[0]!.jwk as never, jku: `${thief.url}/keys`, kid: '../../first' },
+    { jwk: thief.keys[0]!.jwk, jku: `${thief.url}/keys`, kid: '../../first' },
   )
   const sameKid = await thief.sign({ iss: issuer.url, sub: subject, aud: audience })
   for (const token of [confused, unsigned, brought, sameKid, 'x', 'a.b.c', `${part({})}.${claims}.AA`]) {

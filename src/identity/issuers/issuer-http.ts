@@ -19,7 +19,8 @@ export type IssuerFetch = (url: string, init?: IssuerRequest) => Promise<Respons
 interface IssuerRequest {
   readonly method?: string
   readonly headers?: Readonly<Record<string, string>>
-  readonly body?: unknown
+  /** Text; a form goes as its text. */
+  readonly body?: string | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -41,8 +42,8 @@ async function send(http: SecretHttp, url: URL, caPem: string | null, init: Issu
     const answer = await http.request({
       method: method === 'POST' ? 'POST' : 'GET',
       url,
-      headers: { ...headers, ...(body !== undefined && body !== null && { 'content-length': lengthOf(body) }) },
-      ...(body !== undefined && body !== null && { body: String(body) }),
+      headers: { ...headers, ...(body !== undefined && { 'content-length': String(Buffer.byteLength(body)) }) },
+      ...(body !== undefined && { body }),
       ...(caPem !== null && { tls: { caPem } }),
       signal: init.signal === undefined ? timeout : AbortSignal.any([timeout, init.signal]),
     })
@@ -54,10 +55,6 @@ async function send(http: SecretHttp, url: URL, caPem: string | null, init: Issu
   } catch (thrown) {
     throw issuerFailure(thrown)
   }
-}
-
-function lengthOf(body: unknown): string {
-  return String(Buffer.byteLength(String(body)))
 }
 
 /** `Response` takes no body with these. */

@@ -113,7 +113,7 @@ export class SsoClients {
     const issuerUrl = new URL(provider.issuer)
     const get = issuerFetch(this.#deps.dialer, provider)
     const fetch: oidc.CustomFetch = (url, { method, headers, body, signal }) =>
-      get(url, { method, headers, body, ...(signal && { signal }) })
+      get(url, { method, headers, body: textOfBody(body), ...(signal && { signal }) })
     const prepare = isLoopbackUrl(issuerUrl)
       ? [oidc.allowInsecureRequests, oidc.enableNonRepudiationChecks]
       : [oidc.enableNonRepudiationChecks]
@@ -148,6 +148,12 @@ export class SsoClients {
     for (const step of prepare) step(client)
     return client
   }
+}
+
+/** Requests of openid-client are forms and texts; nothing else is sent to an issuer. */
+function textOfBody(body: oidc.FetchBody): string | undefined {
+  if (body instanceof URLSearchParams) return body.toString()
+  return typeof body === 'string' ? body : undefined
 }
 
 /** Its own texts are for developers: people read which provider it was, and the log has the rest. */

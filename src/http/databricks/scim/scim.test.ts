@@ -38,7 +38,8 @@ async function send(method: Method, path: string, body?: object, accessToken = p
 }
 
 const patch = (path: string, ...Operations: object[]) => send('PATCH', path, { schemas: [patchSchema], Operations })
-const query = (path: string, values: Record<string, string>) => send('GET', `${path}?${new URLSearchParams(values)}`)
+const query = (path: string, values: Record<string, string>) =>
+  send('GET', `${path}?${new URLSearchParams(values).toString()}`)
 const namesOf = (list: { Resources: { displayName: string }[] }) => list.Resources.map(({ displayName }) => displayName)
 
 async function addUser(userName: string, more: object = {}) {
