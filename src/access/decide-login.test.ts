@@ -148,4 +148,31 @@ describe('a login', () => {
       expect(decideLogin(principal, question, facts)).toMatchObject({ allowed: false, denial })
     })
   }
+
+  test('with a credential for a group is allowed as that group alone', () => {
+    const group = { ...principal, groupId: allowedFacts.binding.holderId }
+    const forGroup = VerifiedPrincipal.afterVerification(group)
+    expect(decideLogin(forGroup, question, allowedFacts)).toMatchObject({ allowed: true })
+    const other = VerifiedPrincipal.afterVerification({ ...group, groupId: '7' as PrincipalId })
+    expect(decideLogin(other, question, allowedFacts)).toMatchObject({ denial: 'credential-wrong-group' })
+  })
+
+  test('with a credential for reading takes a read-only data source, and keeps to what its login key is sealed for', () => {
+    const reading = VerifiedPrincipal.afterVerification({ ...principal, readOnly: true })
+    expect(decideLogin(reading, question, allowedFacts)).toMatchObject({ denial: 'read-only-unavailable' })
+    const { adminDataSource } = allowedFacts
+    const readOnlySources = ['one.test', 'two.test'].map((host) => ({ ...adminDataSource, host }))
+    const decision = decideLogin(reading, question, { ...allowedFacts, readOnlySources })
+    if (!decision.allowed) throw new Error(decision.denial)
+    const { route, loginKeyRoute, alternatives, readOnly } = decision.grant.fields
+    expect([route.host, ...alternatives.map(({ fields }) => fields.route.host)]).toEqual(['one.test', 'two.test'])
+    expect({ host: loginKeyRoute.host, readOnly }).toEqual({ host: 'db.example.test', readOnly: true })
+  })
+
+  test('with an access token is allowed where the instance takes them, whatever instances it does not name', () => {
+    const token = VerifiedPrincipal.afterVerification({ ...principal, proof: 'access-token', instanceIds: [] })
+    expect(decideLogin(token, question, allowedFacts)).toMatchObject({ denial: 'access-token-not-accepted' })
+    const instance = { ...allowedFacts.instance, accessTokenLogin: true }
+    expect(decideLogin(token, question, { ...allowedFacts, instance })).toMatchObject({ allowed: true })
+  })
 })

@@ -35,6 +35,8 @@ export type NativeLogin =
       /** For who sent the password. */
       readonly refusal: PosternError | UpstreamRefusal
       readonly grant: NativeGrant | undefined
+      /** The database was asked, and the password may have been a guess. */
+      readonly isGuess: boolean
     }
 
 /** The database refused, or answers in a way that no password may be trusted to: none of it is for a stranger to know. */
@@ -66,6 +68,7 @@ export async function logInNatively(
     reason,
     refusal: neutralRefusal(roleName),
     grant,
+    isGuess: grant !== undefined,
   })
   if (instanceName === undefined) return refuse('target-unnamed')
   const question = { workspaceId: attempt.workspaceId, instanceName, roleName }
@@ -95,12 +98,12 @@ export async function logInNatively(
         () => undefined,
       )
       if (objection !== undefined) return refuse(objection, grant)
-      return { allowed: false, reason: `sqlstate ${thrown.sqlstate}`, refusal: thrown, grant }
+      return { allowed: false, reason: `sqlstate ${thrown.sqlstate}`, refusal: thrown, grant, isGuess: false }
     }
     if (!(thrown instanceof PosternError) || thrown.code === 'STORE_UNAVAILABLE' || thrown instanceof PeerGone)
       throw thrown
     if (NEUTRAL_FAILURES.has(thrown.code)) return refuse(thrown.code, grant)
-    return { allowed: false, reason: thrown.code, refusal: thrown, grant }
+    return { allowed: false, reason: thrown.code, refusal: thrown, grant, isGuess: false }
   }
 }
 

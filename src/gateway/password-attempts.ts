@@ -7,6 +7,9 @@ const REMEMBERED_MS = 10 * 60_000
 /** A database that hangs must not make every refusal as slow. */
 const SLOWEST_MAX_MS = 2_000
 
+/** What a password came to. Only what may have been a guess counts: a database that is away says nothing of the password. */
+type Attempt = { readonly allowed: true } | { readonly allowed: false; readonly isGuess: boolean }
+
 interface Queue {
   running: number
   readonly waiting: (() => void)[]
@@ -36,7 +39,7 @@ export class PasswordAttempts {
   }
 
   /** @returns undefined when this address sent too many wrong ones: the database was not asked */
-  async run<T extends { readonly allowed: boolean }>(peer: string, attempt: () => Promise<T>): Promise<T | undefined> {
+  async run<T extends Attempt>(peer: string, attempt: () => Promise<T>): Promise<T | undefined> {
     const address = addressKey(peer)
     const leave = await this.#enter(address)
     try {
@@ -46,10 +49,15 @@ export class PasswordAttempts {
         return undefined
       }
       const startedAt = performance.now()
-      const result = await attempt()
-      if (result.allowed) await this.#wrong.giveBack(address)
-      else this.#noteRefusal(startedAt)
-      return result
+      let isGuess = false
+      try {
+        const result = await attempt()
+        isGuess = !result.allowed && result.isGuess
+        if (!result.allowed) this.#noteRefusal(startedAt)
+        return result
+      } finally {
+        if (!isGuess) await this.#wrong.giveBack(address)
+      }
     } finally {
       leave()
     }

@@ -35,7 +35,8 @@ describe('a read-only credential', () => {
       skipTest: true,
     })
   }
-  const remove = (name: string) => removeDataSource(fixture.instances.deps, fixture.instances.admin, 'orders', name, undefined)
+  const remove = (name: string) =>
+    removeDataSource(fixture.instances.deps, fixture.instances.admin, 'orders', name, undefined)
   const logIn = async (password: string) => {
     const client = new pg.Client({
       host: '127.0.0.1',
