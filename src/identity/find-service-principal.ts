@@ -1,6 +1,6 @@
 import { PosternError } from '../base/errors.ts'
 import type { PrincipalId, WorkspaceId } from '../base/ids.ts'
-import * as rows from '../store/principals.ts'
+import * as rows from '../store/service-principals.ts'
 import type { Store } from '../store/store.ts'
 import type { WorkspaceRole } from './actor.ts'
 

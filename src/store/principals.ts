@@ -21,15 +21,6 @@ export interface PrincipalRow {
 export type PrincipalKey =
   { readonly id: string } | { readonly email: string } | { readonly clientId: string } | { readonly group: string }
 
-export interface ServicePrincipalRow {
-  readonly id: PrincipalId
-  readonly clientId: string
-  readonly displayName: string
-  readonly active: boolean
-  readonly workspaceRole: WorkspaceRole
-  readonly createdAt: Date
-}
-
 export async function insertUser(
   db: Kysely<Schema>,
   user: {
@@ -228,29 +219,6 @@ export async function readPasswordHash(db: Kysely<Schema>, email: string): Promi
   return row?.password_hash ?? null
 }
 
-/** Service principals assigned to the workspace in order of their ids, at most `limit`, those after the id `after`. */
-export async function listServicePrincipals(
-  db: Kysely<Schema>,
-  workspaceId: WorkspaceId,
-  page: { readonly limit: number; readonly after?: string },
-): Promise<ServicePrincipalRow[]> {
-  let query = assignedServicePrincipals(db, workspaceId)
-  if (page.after !== undefined) query = query.where('principal.id', '>', page.after as PrincipalId)
-  const rows = await query.orderBy('principal.id').limit(page.limit).execute()
-  return rows.map(servicePrincipalFromRow)
-}
-
-export async function findServicePrincipal(
-  db: Kysely<Schema>,
-  workspaceId: WorkspaceId,
-  clientId: string,
-): Promise<ServicePrincipalRow | undefined> {
-  const row = await assignedServicePrincipals(db, workspaceId)
-    .where('service_principal.client_id', '=', clientId)
-    .executeTakeFirst()
-  return row && servicePrincipalFromRow(row)
-}
-
 export async function setPrincipalActive(db: Kysely<Schema>, id: PrincipalId, active: boolean): Promise<void> {
   await db.updateTable('principal').set({ active }).where('id', '=', id).execute()
 }
@@ -271,38 +239,4 @@ export async function listBoundInstanceNames(db: Kysely<Schema>, id: PrincipalId
     .orderBy('instance.name')
     .execute()
   return rows.map((row) => row.name)
-}
-
-function assignedServicePrincipals(db: Kysely<Schema>, workspaceId: WorkspaceId) {
-  return db
-    .selectFrom('service_principal')
-    .innerJoin('principal', 'principal.id', 'service_principal.principal_id')
-    .innerJoin('workspace_assignment', 'workspace_assignment.principal_id', 'principal.id')
-    .select([
-      'principal.id',
-      'service_principal.client_id',
-      'principal.display_name',
-      'principal.active',
-      'workspace_assignment.role',
-      'principal.created_at',
-    ])
-    .where('workspace_assignment.workspace_id', '=', workspaceId)
-}
-
-function servicePrincipalFromRow(row: {
-  id: string
-  client_id: string
-  display_name: string
-  active: boolean
-  role: WorkspaceRole
-  created_at: Date
-}): ServicePrincipalRow {
-  return {
-    id: row.id as PrincipalId,
-    clientId: row.client_id,
-    displayName: row.display_name,
-    active: row.active,
-    workspaceRole: row.role,
-    createdAt: row.created_at,
-  }
 }
