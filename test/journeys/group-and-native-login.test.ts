@@ -174,7 +174,7 @@ describeWith(['psql'], 'at the gateway', () => {
     await admin.expect('DELETE', `/v1/groups/juniors/members/${id.get('ana')}`)
     for (const session of asGroup) expect((await session.ended).stderr).toContain('57P01')
     // What she holds herself is not touched by it, until she is deactivated.
-    asHerself.type('\\set VERBOSITY verbose\n' + "select 'still open';\n")
+    asHerself.type("\\set VERBOSITY verbose\nselect 'still open';\n")
     await expect.poll(() => asHerself.stdout()).toContain('still open')
     asHerself.type('select pg_sleep(60);\n')
     await admin.expect('PATCH', '/v1/users/ana@example.test', { active: false })
