@@ -1,8 +1,13 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
-// Suites that start whole servers run one file after the other: two cores are all that is asked of a machine.
+// Two files at a time, also where there are only two cores: much of a test is waiting. Suites that measure, that load the
+// machine or that count on a quiet one run one file after the other.
+const filesAtOnce = Math.max(2, availableParallelism() - 1)
+
 export default defineConfig({
   test: {
+    maxWorkers: filesAtOnce,
     projects: [
       {
         test: {
@@ -61,7 +66,7 @@ export default defineConfig({
           server: { deps: { inline: ['zod'] } },
           testTimeout: 60_000,
           hookTimeout: 180_000,
-          fileParallelism: false,
+          maxWorkers: 2,
         },
       },
       {

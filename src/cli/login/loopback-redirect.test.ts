@@ -54,7 +54,10 @@ describe('the listener for the browser', () => {
 
   test('a person who cancels is told so', async () => {
     const answered = redirect.answer(10_000)
-    const failure = expect(answered).rejects.toMatchObject({ failure: 'denied', message: expect.stringContaining('cancelled in the browser') })
+    const failure = expect(answered).rejects.toMatchObject({
+      failure: 'denied',
+      message: expect.stringContaining('cancelled in the browser'),
+    })
     await open('error=access_denied&state=the%20state')
     await failure
   })

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { withPrivilegesOf } from './drop-role.ts'
-import { sqlstateOf, withPostgresErrors } from './errors.ts'
+import { sqlstateOf, translatePostgresError, withPostgresErrors } from './errors.ts'
 
 const insufficientPrivilege = '42501'
 
@@ -23,7 +23,7 @@ export async function endSessionsOfRole(
   try {
     await end()
   } catch (thrown) {
-    if (sqlstateOf(thrown) !== insufficientPrivilege) return void (await withPostgresErrors(Promise.reject(thrown)))
+    if (sqlstateOf(thrown) !== insufficientPrivilege) throw translatePostgresError(thrown)
     await withPrivilegesOf(client, roleName, () => withPostgresErrors(end()).then(() => undefined))
   }
 }
