@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { ClusterFolder } from './cluster-folder.ts'
 import { currentUid, type OsUser } from './os-user.ts'
@@ -53,7 +53,7 @@ export function writeServerConfiguration(
     chmodSync(target, 0o711)
   }
   const share = join(target, 'share')
-  writeExtensions(join(share, 'extension'), configuration.extensions)
+  writeExtensions(join(share, 'extension'), configuration.extensions, user)
   const settings = {
     ...DEFAULTS,
     ...configuration.settings,
@@ -71,19 +71,27 @@ export function writeServerConfiguration(
 
 function writeConfiguration(path: string, lines: readonly string[], user: OsUser | undefined): void {
   const draft = `${path}.${process.pid}`
-  writeFileSync(draft, `${lines.join('\n')}\n`, { mode: user ? 0o640 : 0o600 })
-  if (user) chownSync(draft, currentUid(), user.gid)
+  writeFileSync(draft, `${lines.join('\n')}\n`, { mode: 0o600 })
+  letRead(draft, user)
   renameSync(draft, path)
 }
 
 /** What runs as the server's superuser is for nobody else to write: root's, or ours where we are the server's user. */
-function writeExtensions(folder: string, files: Readonly<Record<string, string>>): void {
+function writeExtensions(folder: string, files: Readonly<Record<string, string>>, user: OsUser | undefined): void {
   rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { recursive: true })
-  chmodSync(dirname(folder), 0o755)
-  chmodSync(folder, 0o755)
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  letRead(dirname(folder), user)
+  letRead(folder, user)
   for (const [name, text] of Object.entries(files)) {
-    writeFileSync(join(folder, name), text)
-    chmodSync(join(folder, name), 0o644)
+    const path = join(folder, name)
+    writeFileSync(path, text, { mode: 0o600 })
+    letRead(path, user)
   }
+}
+
+/** Of a file or folder of ours: the server's user may read it, nobody else and nothing more. */
+function letRead(path: string, user: OsUser | undefined): void {
+  const mode = statSync(path).isDirectory() ? 0o700 : 0o600
+  if (user) chownSync(path, currentUid(), user.gid)
+  chmodSync(path, user ? mode | ((mode >> 3) & 0o050) : mode)
 }
