@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../test/support/embedded-postgres.ts'
 import { createInstanceFixture, type InstanceFixture } from '../../test/support/instance-fixture.ts'
 import { newUuid, type InstanceId, type PrincipalId } from '../base/ids.ts'
@@ -400,6 +400,42 @@ describe('what a session cannot do to databricks_create_role', () => {
     await session.query(`create function public.databricks_create_role(text, text) returns void language sql as ''`)
     await expect(session.query('create extension databricks_auth')).rejects.toMatchObject({ code: '42723' })
     await session.end()
+  })
+
+  it('have Postern work in objects that took the place of its own while it came', async () => {
+    await superuser.query(`create database swapped owner "${boss.roleName}"`)
+    const thief = await sessionOf(boss, statementFor(boss), 'swapped')
+    await thief.query('create extension databricks_auth')
+    expect(await attend()).toEqual([])
+    const trap = `
+      drop extension databricks_auth;
+      create schema databricks_auth;
+      create table public.caught (who name);
+      grant insert on public.caught to public;
+      create function public.spring() returns boolean language plpgsql as $$
+        begin insert into public.caught values (current_user); return true; end $$;
+      create function public.sprung() returns trigger language plpgsql as $$
+        begin perform public.spring(); return null; end $$;
+      create table databricks_auth.setting (instance_id text, modulus numeric, marker name);
+      create table databricks_auth.identity (identity_type text, name_digest bytea, identity_id bigint);
+      create table databricks_auth.bound_role (role_oid oid, identity_type text, identity_id bigint);
+      create trigger t before delete or insert on databricks_auth.setting for each statement execute function public.sprung();
+      create view databricks_auth.request as
+        select 1::oid as role_oid, 'x'::name as role_name, 'USER'::text as identity_type, 1::bigint as identity_id,
+          ''::text as session_statement, now() as requested_at, null::text as refusal where public.spring();
+      grant usage on schema databricks_auth to public;
+      grant all on all tables in schema databricks_auth to public;`
+    await thief.query(`begin; ${trap}`)
+    const attending = attend()
+    await vi.waitFor(async () => {
+      const { rowCount } = await superuser.query(`select from pg_locks where not granted`)
+      expect(rowCount).toBeGreaterThan(0)
+    })
+    await thief.query('commit')
+    await attending
+    await attend()
+    expect((await thief.query('select who from public.caught')).rows).toEqual([])
+    await thief.end()
   })
 
   it('have Postern bind or drop a role by a row that even the owner of the tables made up', async () => {

@@ -11,11 +11,47 @@ const { escapeIdentifier: quoteName } = pg
 const SINCE = 110_000
 /** What databricks_create_role says in the comment of a new role, before the oid of its database. */
 const WAITS = 'databricks_auth: waits for Postern, from database '
+/** First the one that two nodes write in turn. */
+const TABLES = ['setting', 'identity', 'bound_role', 'request'] as const
 
 /** The other side of databricks_auth, as the user that owns its objects. */
 export function sqlRoles(client: pg.Client): SqlRoles {
   const query = async <R extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<R[]> =>
     (await withPostgresErrors(client.query<R>(text, values))).rows
+  /**
+   * Takes hold of the tables, and only then asks whose they are. Until they are held, whoever made the extension may drop it and
+   * leave tables with triggers, or views with functions, in their place: those would run as this user.
+   */
+  const hold = async (settingLock: 'exclusive' | 'row share'): Promise<void> => {
+    const [setting, ...others] = TABLES.map((table) => `databricks_auth.${table}`)
+    await query(`lock table ${setting} in ${settingLock} mode`)
+    await query(`lock table ${others.join(', ')} in row share mode`)
+    // A name may stand for another table than when it was locked, so the locks are counted.
+    const held = await query(
+      `select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+       where n.nspname = 'databricks_auth' and c.relname = any($1) and c.relkind = 'r'
+         and c.relowner = (select r.oid from pg_catalog.pg_roles r where r.rolname = current_user)
+         and exists (select from pg_catalog.pg_locks l where l.pid = pg_catalog.pg_backend_pid() and l.granted
+           and l.locktype = 'relation' and l.relation = c.oid)`,
+      [TABLES],
+    )
+    if (held.length === TABLES.length) return
+    throw new PosternError('UPSTREAM_FAILED', 'databricks_auth was replaced while Postern came to work in it', {
+      hint: 'Postern comes again. Where somebody made a schema databricks_auth of his own, drop it.',
+    })
+  }
+  const holding = async <T>(settingLock: 'exclusive' | 'row share', work: () => Promise<T>): Promise<T> => {
+    await query('begin isolation level read committed')
+    try {
+      await hold(settingLock)
+      const result = await work()
+      await query('commit')
+      return result
+    } catch (thrown) {
+      await client.query('rollback').catch(() => undefined)
+      throw thrown
+    }
+  }
   const isInstalled = async (): Promise<boolean> => {
     const rows = await query(
       `select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -51,11 +87,9 @@ export function sqlRoles(client: pg.Client): SqlRoles {
       await withPostgresErrors(client.query(databricksAuthObjects('public')), needed)
     },
 
-    async refresh({ instanceId, modulus, marker, identities, boundRoles }) {
-      await query('begin')
-      try {
-        // Two nodes at once would each remove what the other has just written.
-        await query('lock table databricks_auth.setting in exclusive mode')
+    refresh: ({ instanceId, modulus, marker, identities, boundRoles }) =>
+      // Two nodes at once would each remove what the other has just written.
+      holding('exclusive', async () => {
         await query('delete from databricks_auth.setting')
         await query('delete from databricks_auth.identity')
         await query('delete from databricks_auth.bound_role')
@@ -82,21 +116,19 @@ export function sqlRoles(client: pg.Client): SqlRoles {
             boundRoles.map(({ identityId }) => identityId),
           ],
         )
-        await query('commit')
-      } catch (thrown) {
-        await client.query('rollback').catch(() => undefined)
-        throw thrown
-      }
-    },
+      }),
 
     requests: () =>
-      query<SqlRoleRequest & pg.QueryResultRow>(
-        `select role_oid::text as "roleOid", role_name::text as "roleName", identity_type as "identityType",
+      holding('row share', () =>
+        query<SqlRoleRequest & pg.QueryResultRow>(
+          `select role_oid::text as "roleOid", role_name::text as "roleName", identity_type as "identityType",
            identity_id::text as "identityId", session_statement as "sessionStatement", requested_at as "requestedAt"
          from databricks_auth.request where refusal is null order by requested_at`,
+        ),
       ),
 
     async take({ roleOid, roleName, identityType, identityId }) {
+      await hold('row share')
       const rows = await query(
         'delete from databricks_auth.request where role_oid = $1 and refusal is null returning 1',
         [roleOid],
@@ -113,7 +145,9 @@ export function sqlRoles(client: pg.Client): SqlRoles {
     },
 
     async refuse({ roleOid, roleName }, reason) {
-      await query('update databricks_auth.request set refusal = $2 where role_oid = $1', [roleOid, reason])
+      await holding('row share', () =>
+        query('update databricks_auth.request set refusal = $2 where role_oid = $1', [roleOid, reason]),
+      )
       // One that this user did not make is not its to comment on.
       const rows = await query(
         `select from pg_catalog.pg_roles where oid = $1 and rolname = $2 and pg_has_role(oid, 'member with admin option')`,
