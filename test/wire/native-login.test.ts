@@ -140,6 +140,15 @@ describe('a login by password', () => {
     await expect(logIn('app', password, { database: 'Café' })).rejects.toMatchObject({ code: '42501' })
   })
 
+  test('is not led to take a superuser for another role, which it would turn back from', async () => {
+    await expectNeutral('boss', password, { options: '-c session_authorization=app' })
+    expect(await lastReason()).toBe('SUPERUSER_OR_REPLICATION')
+    await superuser.query('alter role boss set session_authorization = app')
+    await expectNeutral('boss')
+    await superuser.query('alter role boss reset session_authorization')
+    expect(await lastReason()).toBe('SUPERUSER_OR_REPLICATION')
+  })
+
   test('of a superuser, of one who may replicate and of a data source is possible where somebody named it', async () => {
     await set('native_login_roles', ['boss', 'copier', 'keeper'])
     expect(await read('boss')).toBe('boss')
