@@ -32,7 +32,9 @@ export async function findRevokedSessions<T extends OpenLogin>(
  * @throws PosternError UPSTREAM_* | INSTANCE_NOT_AVAILABLE | SECRET_UNREADABLE where the admin data source cannot do it for all
  */
 export async function endUpstreamSessions(deps: UpstreamDependencies, sessions: readonly OpenLogin[]): Promise<void> {
-  const byInstance = Map.groupBy(sessions, ({ grant }) => grant.fields.instanceId)
+  // Those for reading are on another server, where the same process id is another session. The gateway closes them itself.
+  const ofAdmin = sessions.filter(({ grant }) => !grant.fields.readOnly)
+  const byInstance = Map.groupBy(ofAdmin, ({ grant }) => grant.fields.instanceId)
   await Promise.all([...byInstance].map(([id, those]) => endOnInstance(deps, id, those)))
 }
 

@@ -1,5 +1,7 @@
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { endUpstreamSessions } from '../../src/access/end-revoked-sessions.ts'
+import { LoginGrant } from '../../src/access/login-grant.ts'
 import { addDataSource, removeDataSource } from '../../src/instances/change-data-sources.ts'
 import { type GatewayFixture, startGatewayFixture } from '../support/gateway-fixture.ts'
 import type { UpstreamPostgres } from '../support/upstream-postgres.ts'
@@ -79,6 +81,28 @@ describe('a read-only credential', () => {
     await client.query('rollback')
     expect((await client.query('select count(*)::int as notes from notes')).rows).toEqual([{ notes: 1 }])
     await client.end()
+  })
+
+  test('whose session is to end has no session of the same number on the primary end instead', async () => {
+    const { store, upstream, login, instances } = fixture
+    const bystander = await logIn(login.credential)
+    const ended = new Promise((resolve) => bystander.once('error', resolve))
+    const { rows } = await bystander.query('select pg_backend_pid() as pid')
+    const binding = (await store.pool.query('select id, instance_id, role_oid::text from postgres_role_binding'))
+      .rows[0]
+    const { id: bindingId, instance_id: instanceId, role_oid: roleOid } = binding
+    const end = (readOnly: boolean) => {
+      const fields = { instanceId, bindingId, roleName: login.clientId, roleOid, readOnly }
+      const grant = LoginGrant.afterAuthorization(fields as Parameters<typeof LoginGrant.afterAuthorization>[0])
+      return endUpstreamSessions(instances.deps, [{ grant, upstreamPid: rows[0].pid }])
+    }
+    const superuser = await upstream.superuser()
+    await superuser.query(`grant "${login.clientId}" to keeper`)
+    await superuser.end()
+    await end(true)
+    expect((await bystander.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+    await end(false)
+    expect(await ended).toMatchObject({ code: '57P01' })
   })
 
   test('is led past a read-only data source that is no standby to one that is', async () => {
