@@ -10,6 +10,7 @@ import type { CancelKeys } from './cancel-keys.ts'
 import type { LoginDependencies } from './login.ts'
 import type { PreAuth } from './pre-auth.ts'
 import type { FindWorkspaceByDomain } from './resolve-target.ts'
+import type { Revocations } from './revocations.ts'
 import type { Sessions } from './sessions.ts'
 
 export interface GatewaySettings {
@@ -45,6 +46,7 @@ export interface GatewayDependencies
 export interface GatewayContext extends GatewayDependencies, Pick<LoginDependencies, 'strangers' | 'passwordAttempts'> {
   readonly preAuth: PreAuth
   readonly sessions: Sessions
+  readonly revocations: Revocations
   readonly cancelKeys: CancelKeys
   /** Cancels by fingerprint: here, or on whichever worker has the session. Unknown keys are limited by address. */
   cancel(fingerprint: string, peer: string): Promise<void>

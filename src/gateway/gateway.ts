@@ -54,6 +54,7 @@ export async function startGateway(deps: GatewayDependencies): Promise<Gateway> 
   const preAuth = new PreAuth(settings.maxPreAuth)
   const sessions = new Sessions(settings)
   const cancelKeys = new CancelKeys()
+  const revocations = new Revocations(deps, () => sessions.revocable())
   const unknown = new AttemptLimit(unknownKeys)
   const cancels = new CancelPlaces(cancelPlaces)
   let broadcasts = 0
@@ -79,6 +80,7 @@ export async function startGateway(deps: GatewayDependencies): Promise<Gateway> 
     ...deps,
     preAuth,
     sessions,
+    revocations,
     cancelKeys,
     strangers: new RefusedStrangers(),
     passwordAttempts: new PasswordAttempts(deps.denialFloorMs),
@@ -131,8 +133,6 @@ export async function startGateway(deps: GatewayDependencies): Promise<Gateway> 
     }
   })
 
-  const revocations = new Revocations(deps, () => sessions.revocable())
-
   const listener: ByteListener = await deps.transport.listen({
     host: settings.host,
     port: settings.port,
@@ -153,7 +153,7 @@ export async function startGateway(deps: GatewayDependencies): Promise<Gateway> 
       return cancelKeys.size
     },
     setTlsIdentity: (identity) => listener.setTlsIdentity(identity),
-    endRevokedSessions: () => revocations.check(),
+    endRevokedSessions: () => revocations.announce(),
     async cancelHere(fingerprint) {
       await cancelHere(fingerprint).catch((thrown: unknown) => logger.warn({ err: thrown }, 'a cancel request failed'))
     },

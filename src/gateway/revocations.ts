@@ -43,12 +43,27 @@ export class Revocations {
   readonly #sessions: () => readonly RevocableSession[]
   #isRunning = false
   #isWanted = false
+  #announced = 0
   #retry: ReturnType<typeof setTimeout> | undefined
 
   /** @param sessions those that are open at the moment of the call */
   constructor(deps: RevocationDependencies, sessions: () => readonly RevocableSession[]) {
     this.#deps = deps
     this.#sessions = sessions
+  }
+
+  /**
+   * How often access was taken away so far. A login that was decided before the latest time, and opened its session after it, was
+   * not among the sessions that were looked at.
+   */
+  get announced(): number {
+    return this.#announced
+  }
+
+  /** Access was taken away somewhere. */
+  async announce(): Promise<void> {
+    this.#announced += 1
+    await this.check()
   }
 
   /** Looks again at every session. Calls while it does so make it look once more. */

@@ -56,9 +56,11 @@ export async function runSession(gateway: GatewayContext, socket: AcceptedSocket
     gateway.sessions.requireRoom()
     if (!gateway.isLoaded()) throw notLoaded()
     const target = resolveTarget(client, gateway.findWorkspaceByDomain)
+    const announced = gateway.revocations.announced
     const outcome = await login(gateway, client.channel, client.startup, target, session, onChannel)
     if (!outcome.allowed) throw outcome.refusal
     await openSession(gateway, session, client, target, outcome, onChannel)
+    if (gateway.revocations.announced !== announced) void gateway.revocations.check()
     gateway.metrics.loginEnded('allowed', performance.now() - startedAt)
   } catch (thrown) {
     if (client !== undefined)
