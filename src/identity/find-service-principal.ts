@@ -2,7 +2,8 @@ import { PosternError } from '../base/errors.ts'
 import type { PrincipalId, WorkspaceId } from '../base/ids.ts'
 import * as rows from '../store/service-principals.ts'
 import type { Store } from '../store/store.ts'
-import type { WorkspaceRole } from './actor.ts'
+import type { Actor, WorkspaceRole } from './actor.ts'
+import { findEntry, requireOwn } from './principal-directory.ts'
 
 /** A program that signs in with a secret. */
 export interface ServicePrincipal {
@@ -29,6 +30,20 @@ export async function findServicePrincipal(
     throw new PosternError('NOT_FOUND', `No service principal with client id '${clientId}' belongs to this workspace`)
   }
   return found
+}
+
+/**
+ * Id of a service principal that belongs to the actor's workspace: how it signs in is decided there alone.
+ * @throws PosternError NOT_FOUND | PERMISSION_DENIED for one of another workspace, wherever it is assigned
+ */
+export async function requireOwnServicePrincipal(
+  deps: { readonly store: Store },
+  actor: Actor,
+  clientId: string,
+): Promise<PrincipalId> {
+  const entry = await findEntry(deps, actor.workspaceId, 'service_principal', clientId)
+  requireOwn(actor, entry)
+  return entry.id
 }
 
 /** Service principals of the workspace in order of their ids, at most `limit`, those after the id `after`. */

@@ -2,15 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { recordAudit } from '../audit/record-audit.ts'
 import type { Clock } from '../base/clock.ts'
 import { PosternError } from '../base/errors.ts'
-import type { PrincipalId } from '../base/ids.ts'
 import type { Secret } from '../base/secret.ts'
 import * as rows from '../store/service-principal-secrets.ts'
 import type { Store } from '../store/store.ts'
 import type { Actor } from './actor.ts'
 import { actorAudit } from './actor-audit.ts'
 import { clientSecretHint, generateClientSecret, hashClientSecret } from './client-secret.ts'
-import { findEntry, requireOwn } from './principal-directory.ts'
-import { findServicePrincipal } from './find-service-principal.ts'
+import { requireOwnServicePrincipal } from './find-service-principal.ts'
 
 const maxSecrets = 5
 
@@ -63,15 +61,14 @@ export async function createServicePrincipalSecret(
 
 /**
  * Secrets of a service principal, oldest first.
- * @throws PosternError NOT_FOUND
+ * @throws PosternError NOT_FOUND | PERMISSION_DENIED for one of another workspace
  */
 export async function listServicePrincipalSecrets(
   deps: { readonly store: Store },
   actor: Actor,
   clientId: string,
 ): Promise<ServicePrincipalSecret[]> {
-  const { id } = await findServicePrincipal(deps, actor.workspaceId, clientId)
-  return rows.listSecrets(deps.store.db, id)
+  return rows.listSecrets(deps.store.db, await requireOwnServicePrincipal(deps, actor, clientId))
 }
 
 /**
@@ -98,14 +95,4 @@ export async function deleteServicePrincipalSecret(
       detail: { clientId },
     })
   })
-}
-
-async function requireOwnServicePrincipal(
-  deps: { readonly store: Store },
-  actor: Actor,
-  clientId: string,
-): Promise<PrincipalId> {
-  const entry = await findEntry(deps, actor.workspaceId, 'service_principal', clientId)
-  requireOwn(actor, entry)
-  return entry.id
 }

@@ -6,10 +6,16 @@ import { updateServicePrincipal } from './change-service-principal.ts'
 import { createGroup } from './create-group.ts'
 import { createUser } from './create-user.ts'
 import { createWorkspace } from './create-workspace.ts'
+import { CreateFederationPolicyInput } from '../contract/federation-policies.ts'
 import { deleteServicePrincipal, deleteUser } from './delete-principal.ts'
+import {
+  createFederationPolicy,
+  deleteFederationPolicy,
+  listFederationPolicies,
+} from './federation/federation-policies.ts'
 import { listWorkspaces } from './find-workspace.ts'
 import { findEntry, listEntries } from './principal-directory.ts'
-import { createServicePrincipalSecret } from './service-principal-secrets.ts'
+import { createServicePrincipalSecret, listServicePrincipalSecrets } from './service-principal-secrets.ts'
 import { updateGroup } from './update-group.ts'
 import { updateUser } from './update-user.ts'
 import { updateWorkspace } from './update-workspace.ts'
@@ -118,6 +124,22 @@ it('lets them make no secret of a foreign service principal and put nobody into 
   await expect(updateGroup(deps, other, admins.id, { addMembers: [other.principalId] })).rejects.toMatchObject({
     code: 'PERMISSION_DENIED',
   })
+})
+
+it('lets no issuer of theirs speak for a foreign service principal, and shows them nothing of how it signs in', async () => {
+  const { clientId } = await addServicePrincipal(fixture, 'admin')
+  await assignToWorkspace(deps, other, { clientId }, 'member')
+  const policy = (name: string) =>
+    CreateFederationPolicyInput.parse({ name, issuer: 'https://idp.second.test', subject: 'thief' })
+  await createFederationPolicy(deps, admin, clientId, policy('deploy'))
+  const attempts = [
+    () => createFederationPolicy(deps, other, clientId, policy('mine')),
+    () => deleteFederationPolicy(deps, other, clientId, 'deploy'),
+    () => listFederationPolicies(deps, other, clientId),
+    () => listServicePrincipalSecrets(deps, other, clientId),
+  ]
+  for (const attempt of attempts) await expect(attempt()).rejects.toMatchObject({ code: 'PERMISSION_DENIED' })
+  expect((await listFederationPolicies(deps, admin, clientId)).map(({ name }) => name)).toEqual(['deploy'])
 })
 
 it('finds a group of another workspace by id only: names are chosen by each workspace for itself', async () => {

@@ -8,8 +8,7 @@ import { lockServicePrincipal } from '../../store/service-principal-secrets.ts'
 import type { Store } from '../../store/store.ts'
 import type { Actor } from '../actor.ts'
 import { actorAudit } from '../actor-audit.ts'
-import { findServicePrincipal } from '../find-service-principal.ts'
-
+import { requireOwnServicePrincipal } from '../find-service-principal.ts'
 import { requireIssuerUrl } from '../issuers/issuer-url.ts'
 
 const MAX_POLICIES = 20
@@ -18,7 +17,8 @@ export type FederationPolicy = rows.FederationPolicyRow
 
 /**
  * Lets tokens of another issuer stand for a service principal: CI jobs and workloads then need no secret.
- * @throws PosternError NOT_FOUND | INVALID_ARGUMENT | ALREADY_EXISTS for its name
+ * @throws PosternError NOT_FOUND | PERMISSION_DENIED for one of another workspace, which it would let act as it | INVALID_ARGUMENT |
+ *   ALREADY_EXISTS for its name
  */
 export async function createFederationPolicy(
   deps: { readonly store: Store },
@@ -29,7 +29,7 @@ export async function createFederationPolicy(
   requireIssuerUrl(input.issuer, 'issuer')
   if (input.jwksUri !== undefined) requireIssuerUrl(input.jwksUri, 'jwksUri')
   if (input.issuerCa !== undefined) readCertificates(input.issuerCa, 'issuerCa')
-  const { id: principalId } = await findServicePrincipal(deps, actor.workspaceId, clientId)
+  const principalId = await requireOwnServicePrincipal(deps, actor, clientId)
   const id = randomUUID()
   await deps.store.db.transaction().execute(async (db) => {
     await lockServicePrincipal(db, principalId)
@@ -56,20 +56,20 @@ export async function createFederationPolicy(
 
 /**
  * Federation policies of a service principal, by name.
- * @throws PosternError NOT_FOUND
+ * @throws PosternError NOT_FOUND | PERMISSION_DENIED for one of another workspace
  */
 export async function listFederationPolicies(
   deps: { readonly store: Store },
   actor: Actor,
   clientId: string,
 ): Promise<FederationPolicy[]> {
-  const { id } = await findServicePrincipal(deps, actor.workspaceId, clientId)
-  return rows.listFederationPolicies(deps.store.db, id)
+  const principalId = await requireOwnServicePrincipal(deps, actor, clientId)
+  return rows.listFederationPolicies(deps.store.db, principalId)
 }
 
 /**
  * Deletes a federation policy: no token is exchanged by it from this moment on. Access tokens got before live out their hour.
- * @throws PosternError NOT_FOUND
+ * @throws PosternError NOT_FOUND | PERMISSION_DENIED for one of another workspace
  */
 export async function deleteFederationPolicy(
   deps: { readonly store: Store },
@@ -77,7 +77,7 @@ export async function deleteFederationPolicy(
   clientId: string,
   name: string,
 ): Promise<void> {
-  const { id: principalId } = await findServicePrincipal(deps, actor.workspaceId, clientId)
+  const principalId = await requireOwnServicePrincipal(deps, actor, clientId)
   await deps.store.db.transaction().execute(async (db) => {
     const deleted = await rows.deleteFederationPolicy(db, principalId, name)
     if (deleted === undefined) {
