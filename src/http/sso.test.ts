@@ -9,9 +9,11 @@ import type { PrincipalId } from '../base/ids.ts'
 import { CreateSsoProviderInput, type UpdateSsoProviderInput } from '../contract/sso-providers.ts'
 import { createGroup } from '../identity/create-group.ts'
 import { createUser } from '../identity/create-user.ts'
+import { createWorkspace } from '../identity/create-workspace.ts'
 import { createSsoProvider, type SsoProvider, updateSsoProvider } from '../identity/sso/sso-providers.ts'
 import { updateGroup } from '../identity/update-group.ts'
 import { updateUser } from '../identity/update-user.ts'
+import { assignToWorkspace } from '../identity/workspace-assignments.ts'
 
 let postgres: EmbeddedPostgres
 let company: IdentityProvider
@@ -135,6 +137,33 @@ it('believes an issuer of the domains that an administrator names, and of no oth
     company.person = { sub: `sub of ${email}`, email, email_verified: true }
     expect((await signIn()).status, email).toBe(403)
   }
+})
+
+it('takes a verified e-mail address for proof of no other claim that holds an address', async () => {
+  await addUser('boss@acme.test')
+  await change({ emailClaim: 'name' })
+  company.person = { sub: 'thief', name: 'boss@acme.test', email: 'thief@acme.test', email_verified: true }
+  expect((await signIn()).status).toBe(403)
+  expect(await lastDenial()).toBe('NO_BELIEVED_EMAIL')
+  await change({ emailDomains: ['acme.test'] })
+  await signedInAs(await signIn())
+})
+
+it('takes nobody in whom another workspace made: its administrators could sign in with a password of theirs', async () => {
+  const { deps, admin } = fixture
+  const second = await createWorkspace(deps, admin, {
+    name: 'second',
+    hosts: ['second.test'],
+    gatewayDomain: 'second.test',
+  })
+  const there = { ...admin, workspaceId: second.id }
+  const { id } = await createUser(deps, there, { email: 'ann@acme.test', workspaceRole: null })
+  expect((await signIn()).body).toContain('belongs to another workspace')
+  expect(await lastDenial()).toBe('USER_OF_ANOTHER_WORKSPACE')
+  expect(await linkedTo('ann-1')).toBeUndefined()
+  await assignToWorkspace(deps, admin, { id }, 'member')
+  await signedInAs(await signIn())
+  expect(await linkedTo('ann-1')).toBe(id)
 })
 
 it('creates nobody where it is not told to', async () => {

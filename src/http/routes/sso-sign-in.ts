@@ -141,6 +141,8 @@ function explain(reason: SsoDenial, { name }: SsoProvider): string {
       return `${name} gave no verified e-mail address that counts here`
     case 'unknown-user':
       return 'You are not a user of this workspace'
+    case 'user-of-another-workspace':
+      return 'Your e-mail address is that of a user who belongs to another workspace and was not let into this one'
     case 'email-of-another':
       return `Somebody else of ${name} signs in with your e-mail address already`
     case 'inactive':

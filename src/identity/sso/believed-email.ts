@@ -15,5 +15,7 @@ export function believedEmail(
   const verified = claims['email_verified']
   if (verified === false || verified === 'false') return undefined
   if (emailDomains.length > 0) return emailDomains.includes(domain) ? email : undefined
+  // `email_verified` speaks of `email`: people write what they like into other claims.
+  if (claims['email'] !== email) return undefined
   return verified === true || verified === 'true' ? email : undefined
 }

@@ -9,6 +9,7 @@ import { findSsoIdentity, insertSsoIdentity, listSsoPrincipals, touchSsoIdentity
 import type { Store } from '../../store/store.ts'
 import type { Actor } from '../actor.ts'
 import { createUser } from '../create-user.ts'
+import { listEntries } from '../principal-directory.ts'
 import { assignToWorkspace } from '../workspace-assignments.ts'
 import { believedEmail } from './believed-email.ts'
 import { applyGroupsClaim } from './groups-claim.ts'
@@ -16,7 +17,13 @@ import type { VerifiedClaims } from './sso-client.ts'
 import type { SsoProvider } from './sso-providers.ts'
 
 /** Why somebody whom the issuer vouches for does not get in. */
-export type SsoDenial = 'no-believed-email' | 'unknown-user' | 'email-of-another' | 'inactive' | 'not-in-workspace'
+export type SsoDenial =
+  | 'no-believed-email'
+  | 'unknown-user'
+  | 'user-of-another-workspace'
+  | 'email-of-another'
+  | 'inactive'
+  | 'not-in-workspace'
 
 export type SsoSignIn =
   { readonly ok: true; readonly principalId: PrincipalId } | { readonly ok: false; readonly reason: SsoDenial }
@@ -70,6 +77,10 @@ async function linkByEmail(
   const [user] = await withStoreErrors(findPrincipals(db, provider.workspaceId, { email }))
   const isHere = user !== undefined && user.workspaceRole !== null
   if (!isHere && !provider.createsUsers) return { ok: false, reason: 'unknown-user' }
+  const isOwn =
+    user !== undefined && (await listEntries(deps, provider.workspaceId, { id: user.id }, { limit: 1 })).length > 0
+  // Where he was made somebody can set his password, so a person has to decide that he comes in.
+  if (user !== undefined && !isHere && !isOwn) return { ok: false, reason: 'user-of-another-workspace' }
   if (user !== undefined && (await listSsoPrincipals(db, provider.id)).includes(user.id)) {
     return { ok: false, reason: 'email-of-another' }
   }
