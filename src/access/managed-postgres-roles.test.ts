@@ -2,14 +2,18 @@ import pg from 'pg'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../test/support/embedded-postgres.ts'
 import { createInstanceFixture, type InstanceFixture } from '../../test/support/instance-fixture.ts'
+import { systemClock } from '../base/clock.ts'
 import { newUuid, type InstanceId } from '../base/ids.ts'
 import { Secret } from '../base/secret.ts'
+import { SessionStatements } from '../keys/session-statements.ts'
 import { currentUserName } from '../postgres-server/os-user.ts'
 import { writeAdminDataSource } from '../server/managed/admin-data-source.ts'
 import { managedHba, managedIdent } from '../server/managed/managed-roles.ts'
 import { provisionManagedInstance, setAdminPassword } from '../server/managed/provision-managed-instance.ts'
 import { insertInstance } from '../store/instances.ts'
 import { bindPostgresRole } from './bind-postgres-role.ts'
+import { logInNatively } from './log-in-natively.ts'
+import { LoginFactsReader } from './login-facts-reader.ts'
 import { repairPostgresRole } from './repair-postgres-role.ts'
 import { unbindPostgresRole } from './unbind-postgres-role.ts'
 
@@ -67,6 +71,35 @@ async function sessionOf(user: string, database = 'databricks_postgres'): Promis
 const repair = (roleName: string) => repairPostgresRole(fixture.deps, fixture.admin, 'sample', roleName)
 const unbind = (roleName: string, reassignOwnedTo?: string) =>
   unbindPostgresRole(fixture.deps, fixture.admin, 'sample', roleName, { reassignOwnedTo, keepUpstreamRole: false })
+
+describe('a login by password on a managed instance', () => {
+  it('opens no role that the server lets in by peer: it would take any password', async () => {
+    const { store, masterKey, dialer } = fixture.deps
+    await store.pool.query('update instance set native_login_enabled = true')
+    await superuser.query(`create role outsider login password 'right'; create role insider login password 'right'`)
+    await superuser.query('grant postern_bound to insider')
+    await (await sessionOf('insider')).end()
+    const facts = new LoginFactsReader({ pool: store.pool, clock: systemClock, deadlineMs: 5_000, rememberSeconds: 0 })
+    const deps = {
+      facts,
+      masterKey,
+      dialOptions: { ...dialer, secrets: {}, timeoutMs: 5_000 },
+      sessionStatements: SessionStatements.unread(store, masterKey),
+      settings: { peerSocketRoot: '/run/postern/test' },
+    }
+    const logIn = async (roleName: string, password: string) => {
+      const { workspaceId } = fixture.admin
+      const attempt = { workspaceId, instanceName: 'sample', roleName, database: 'databricks_postgres', settings: [] }
+      const login = await logInNatively(deps, attempt, new Secret(password), () => undefined)
+      if (login.allowed) login.upstream.channel.socket.destroy()
+      return login
+    }
+    expect(await logIn('outsider', 'right')).toMatchObject({ allowed: true })
+    for (const password of ['right', 'wrong'])
+      expect(await logIn('insider', password)).toMatchObject({ allowed: false, reason: 'UPSTREAM_AUTH_UNSAFE' })
+    await store.pool.query('update instance set native_login_enabled = false')
+  })
+})
 
 describe('a bound role on a managed instance', () => {
   it('has every attribute asked for, no password, and enters through the gateway alone', async () => {
