@@ -6,8 +6,12 @@ import type { Store } from '../store/store.ts'
 import type { Actor, WorkspaceRole } from './actor.ts'
 import { actorAudit } from './actor-audit.ts'
 import { findServicePrincipal, type ServicePrincipal } from './find-service-principal.ts'
+import { checkedDisplayName } from './principal-names.ts'
 
-/** Creates a service principal of the actor's workspace. It has no secret yet, so nobody can sign in as it. */
+/**
+ * Creates a service principal of the actor's workspace. It has no secret yet, so nobody can sign in as it.
+ * @throws PosternError INVALID_ARGUMENT for its display name
+ */
 export async function createServicePrincipal(
   deps: { readonly store: Store },
   actor: Actor,
@@ -19,11 +23,12 @@ export async function createServicePrincipal(
 ): Promise<ServicePrincipal> {
   const id = newNumericId<PrincipalId>()
   const clientId = randomUUID()
+  const displayName = checkedDisplayName(input.displayName)
   await deps.store.db.transaction().execute(async (db) => {
     await insertServicePrincipal(db, {
       id,
       clientId,
-      displayName: input.displayName,
+      displayName,
       homeWorkspaceId: actor.workspaceId,
       externalId: input.externalId ?? null,
     })
@@ -35,7 +40,7 @@ export async function createServicePrincipal(
       targetType: 'principal',
       targetId: id,
       targetName: clientId,
-      detail: { displayName: input.displayName, workspaceRole: input.workspaceRole },
+      detail: { displayName, workspaceRole: input.workspaceRole },
     })
   })
   return findServicePrincipal(deps, actor.workspaceId, clientId)

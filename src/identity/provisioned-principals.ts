@@ -31,7 +31,7 @@ export async function listProvisioned(
   const total = await withStoreErrors(countDirectory(deps.store.db, workspaceId, filter))
   if (page.limit === 0) return { total, principals: [] }
   const entries = await listEntries(deps, workspaceId, filter, page)
-  return { total, principals: await withRelations(deps, entries) }
+  return { total, principals: await withRelations(deps, workspaceId, entries) }
 }
 
 /**
@@ -43,17 +43,18 @@ export async function findProvisioned(
   workspaceId: WorkspaceId,
   id: DirectoryEntry['id'],
 ): Promise<ProvisionedPrincipal> {
-  const [principal] = await withRelations(deps, [await findEntryById(deps, workspaceId, id)])
+  const [principal] = await withRelations(deps, workspaceId, [await findEntryById(deps, workspaceId, id)])
   return principal!
 }
 
 async function withRelations(
   deps: { readonly store: Store },
+  workspaceId: WorkspaceId,
   entries: readonly DirectoryEntry[],
 ): Promise<ProvisionedPrincipal[]> {
   const idsOf = (isGroup: boolean) => entries.filter(({ kind }) => (kind === 'group') === isGroup).map(({ id }) => id)
   const members = await withStoreErrors(listMembersOf(deps.store.db, idsOf(true)))
-  const groups = await withStoreErrors(listGroupsOf(deps.store.db, idsOf(false)))
+  const groups = await withStoreErrors(listGroupsOf(deps.store.db, workspaceId, idsOf(false)))
   const relations = new Map<string, Relation[]>()
   for (const { of, ...relation } of [...members, ...groups]) {
     const known = relations.get(of)

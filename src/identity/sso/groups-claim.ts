@@ -35,7 +35,7 @@ export async function applyGroupsClaim(
   const namedIds = new Set(named.map(({ id }) => id))
   const [given, present] = await Promise.all([
     listSsoMemberships(deps.store.db, provider.id, principalId),
-    listGroupsOf(deps.store.db, [principalId]),
+    listGroupsOf(deps.store.db, provider.workspaceId, [principalId]),
   ])
   const added = named.filter(({ id }) => !present.some((group) => group.id === id))
   const removed = own.filter(({ id }) => given.includes(id) && !namedIds.has(id))

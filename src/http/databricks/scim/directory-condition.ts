@@ -44,7 +44,7 @@ export function directoryCondition(resource: ScimResource, filter: ScimFilter): 
   if ('not' in filter) return { not: directoryCondition(resource, filter.not) }
   const { attribute, operator, value } = filter
   if (operator === 'ne') return { not: directoryCondition(resource, { attribute, operator: 'eq', value }) }
-  const text = TEXTS[resource][attribute]
+  const text = Object.hasOwn(TEXTS[resource], attribute) ? TEXTS[resource][attribute] : undefined
   if (text !== undefined) return textCondition(text, attribute, operator, value)
   if (attribute === 'active' && operator === 'eq') return { isActive: booleanOf(attribute, value) }
   if (attribute === 'active' && operator === 'pr') return { always: true }
@@ -56,7 +56,7 @@ export function directoryCondition(resource: ScimResource, filter: ScimFilter): 
     if (!/^\d{1,18}$/.test(id)) return { always: false }
     return isOfMembers ? { withMember: id } : { memberOf: id }
   }
-  const constant = resource === 'User' ? CONSTANTS[attribute] : undefined
+  const constant = resource === 'User' && Object.hasOwn(CONSTANTS, attribute) ? CONSTANTS[attribute] : undefined
   if (constant !== undefined && operator === 'eq') return { always: constant === value }
   throw scimError(
     'invalidFilter',

@@ -7,6 +7,10 @@ import {
   type HttpFixture,
   startHttpFixture,
 } from '../../../../test/support/http-app.ts'
+import { createGroup } from '../../../identity/create-group.ts'
+import { createUser } from '../../../identity/create-user.ts'
+import { createWorkspace } from '../../../identity/create-workspace.ts'
+import { assignToWorkspace } from '../../../identity/workspace-assignments.ts'
 
 const scim = '/api/2.0/preview/scim/v2'
 const core = 'urn:ietf:params:scim:schemas:core:2.0'
@@ -315,4 +319,26 @@ it('says what it offers, in the media type that is asked for', async () => {
   expect(answer.headers['content-type']).toBe('application/scim+json; charset=utf-8')
   const failed = await fixture.app.inject({ url: `${scim}/Users/1`, headers })
   expect([failed.statusCode, failed.headers['content-type']]).toEqual([404, 'application/scim+json; charset=utf-8'])
+})
+
+it('takes in no user whom another workspace made, and shows no groups that he has there', async () => {
+  const { deps, admin } = fixture
+  const places = { hosts: ['elsewhere.test'], gatewayDomain: 'elsewhere.test' }
+  const { id: workspaceId } = await createWorkspace(deps, admin, { name: 'elsewhere', ...places })
+  const there = { ...admin, workspaceId }
+  const { id } = await createUser(deps, there, { email: 'eve@elsewhere.test', workspaceRole: 'member' })
+  await createGroup(deps, there, { displayName: 'Merger with Acme', workspaceRole: 'member', memberIds: [id] })
+  expect(await send('POST', '/Users', { userName: 'eve@elsewhere.test' })).toMatchObject({ status: 409 })
+  expect((await send('GET', `/Users/${id}`)).status).toBe(404)
+  await assignToWorkspace(deps, admin, { id }, 'member')
+  const here = await addGroup('Guests', { id })
+  const { groups } = (await send('GET', `/Users/${id}`)).body
+  expect(groups).toMatchObject([{ display: 'Guests', value: here.id }])
+})
+
+it('refuses a filter by what every object has, and a name that no directory shows', async () => {
+  expect((await query('/Users', { filter: 'constructor eq "x"' })).body).toMatchObject({ scimType: 'invalidFilter' })
+  for (const displayName of ['', 'x'.repeat(256), 'two\nlines']) {
+    expect((await send('POST', '/ServicePrincipals', { displayName })).status, displayName).toBe(400)
+  }
 })

@@ -5,9 +5,8 @@ import type { Actor } from '../../../identity/actor.ts'
 import { createUser } from '../../../identity/create-user.ts'
 import { deleteUser } from '../../../identity/delete-principal.ts'
 import type { DirectoryEntry } from '../../../identity/principal-directory.ts'
-import { findEntry } from '../../../identity/principal-directory.ts'
 import { updateUser } from '../../../identity/update-user.ts'
-import { assignToWorkspace, unassignFromWorkspace } from '../../../identity/workspace-assignments.ts'
+import { unassignFromWorkspace } from '../../../identity/workspace-assignments.ts'
 import type { HttpDependencies } from '../../http-dependencies.ts'
 import { actorOf, type AddRoutes } from '../../route.ts'
 import { PatchBody, patchOperations } from './patch-operations.ts'
@@ -34,7 +33,14 @@ export const scimUserRoutes: AddRoutes = (app, deps) => {
     async (request, reply) => {
       const actor = actorOf(request)
       authorize(actor, 'user.create')
-      const { id } = await provisionUser(deps, actor, request.body)
+      const { userName: email, externalId, active } = request.body
+      const { id } = await createUser(deps, actor, {
+        email,
+        displayName: displayNameOf(request.body),
+        externalId: externalId ?? undefined,
+        active: activeOf(active),
+        workspaceRole: 'member',
+      })
       return sendResource(deps, actor, id, reply, { status: 201 })
     },
   )
@@ -99,32 +105,6 @@ export const scimUserRoutes: AddRoutes = (app, deps) => {
       return reply.code(204).send(null)
     },
   )
-}
-
-/**
- * Creates a user, or assigns one of another workspace to this one: the identity provider knows no difference.
- * @throws PosternError ALREADY_EXISTS for a user of this workspace | INVALID_ARGUMENT
- */
-async function provisionUser(deps: HttpDependencies, actor: Actor, body: UserBody): Promise<DirectoryEntry> {
-  const email = body.userName
-  try {
-    return await createUser(deps, actor, {
-      email,
-      displayName: displayNameOf(body),
-      externalId: body.externalId ?? undefined,
-      active: activeOf(body.active),
-      workspaceRole: 'member',
-    })
-  } catch (thrown) {
-    if (!(thrown instanceof PosternError) || thrown.code !== 'ALREADY_EXISTS') throw thrown
-    const isHere = await findEntry(deps, actor.workspaceId, 'user', email).then(
-      () => true,
-      () => false, // not in this workspace
-    )
-    if (isHere) throw thrown
-    authorize(actor, 'workspaceAssignment.create')
-    return assignToWorkspace(deps, actor, { email }, 'member')
-  }
 }
 
 /** A user with a Postgres role cannot be deleted; that the identity provider wants him gone must not wait for it. */
