@@ -70,6 +70,7 @@ function addNoun(parent: Command, noun: Noun, runVerb: RunVerb): void {
 
 function addVerb(parent: Command, verb: Verb, runVerb: RunVerb): void {
   const command = parent.command(verb.usage).description(verb.summary)
+  if (verb.alias !== undefined) command.alias(verb.alias)
   verb.define?.(command)
   command.action((...input: unknown[]) => runVerb(verb, input.slice(0, -1), command.optsWithGlobals<GlobalOptions>()))
 }

@@ -484,6 +484,17 @@ describe('Postgres roles', () => {
     expect(server.requests).toEqual([])
   })
 
+  test('may be created and dropped in these words too', async () => {
+    const { server, run } = await servicePrincipalAt({})
+    await run(['role', 'create', 'sample', '--user', 'a'])
+    await run(['role', 'drop', 'sample', 'a', '--yes'])
+    const requests = server.requests.filter(({ url }) => url.startsWith('/v1/'))
+    expect(requests.map(({ method, url }) => `${method} ${url}`)).toEqual([
+      'POST /v1/instances/sample/roles',
+      'DELETE /v1/instances/sample/roles/a',
+    ])
+  })
+
   test('a name with slashes and colons stays one name on the way', async () => {
     const { server, run } = await servicePrincipalAt({})
     await run(['role', 'repair', 'sample', 'a/b:repair'])

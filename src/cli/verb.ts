@@ -5,6 +5,8 @@ import type { Cli } from './cli.ts'
 export interface Verb {
   /** Name and positional arguments as commander writes them: `get <instance>`. */
   readonly usage: string
+  /** Another word that people try for it. */
+  readonly alias?: string
   /** One sentence for the help. */
   readonly summary: string
   /** Declares options and further help. */

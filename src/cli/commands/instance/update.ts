@@ -90,5 +90,10 @@ async function run(cli: Cli, name: string, options: Options): Promise<void> {
     api.call({ ...update, answer: ChangedInstance, timeoutMs: connectionTestTimeoutMs }),
   )
   showItem(cli, instance, instanceFields(instance))
+  if (cli.output === 'table' && options.nativeLogin === 'on') {
+    cli.terminal.note(
+      `Next: \`CREATE ROLE app LOGIN PASSWORD '…'\`, as somebody with CREATEROLE. Then log in with dbname=${name}/${instance.defaultDatabase}.`,
+    )
+  }
   showTestRemarks(cli, instance.connectionTest)
 }

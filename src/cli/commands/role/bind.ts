@@ -10,6 +10,7 @@ import type { Verb } from '../../verb.ts'
 
 export const verb: Verb = {
   usage: 'bind <instance>',
+  alias: 'create',
   summary: 'Make a Postgres role on an instance that a principal logs in as',
   define,
   run,
@@ -52,4 +53,7 @@ async function run(cli: Cli, instance: string, options: Options): Promise<void> 
     answer: PostgresRole,
   })
   showItem(cli, role, postgresRoleFields(role))
+  if (cli.output === 'table' && role.principal.kind === 'group') {
+    cli.terminal.note(`Next, for each member: \`postern psql ${instance} --group ${role.principal.name}\`.`)
+  }
 }

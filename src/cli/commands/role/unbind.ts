@@ -10,6 +10,7 @@ import type { Verb } from '../../verb.ts'
 
 export const verb: Verb = {
   usage: 'unbind <instance> <role-name>',
+  alias: 'drop',
   summary: 'End the binding of a Postgres role and drop it on the database',
   define,
   run,

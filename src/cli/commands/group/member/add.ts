@@ -6,6 +6,7 @@ import { showDone } from '../../../output.ts'
 import { addPrincipalOptions, principalOf, type PrincipalOptions } from '../../../principal-options.ts'
 import { signedIn } from '../../../sign-in.ts'
 import type { Verb } from '../../../verb.ts'
+import { memberCountText } from './member-count-text.ts'
 
 export const verb: Verb = {
   usage: 'add <group>',
@@ -18,5 +19,5 @@ async function run(cli: Cli, reference: string, options: PrincipalOptions): Prom
   const body = { members: [principalOf(options)] }
   const api = await signedIn(cli)
   const group = await api.call({ method: 'POST', path: path`/v1/groups/${reference}/members`, body, answer: Group })
-  showDone(cli, group, `Group ${group.displayName} has ${group.memberCount} direct member(s) now.`)
+  showDone(cli, group, `Group ${group.displayName} has ${memberCountText(group)} now.`)
 }
