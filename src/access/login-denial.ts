@@ -9,7 +9,7 @@ import type { LoginDenial } from './decide-login.ts'
  */
 export function neutralRefusal(roleName: string): PosternError {
   return new PosternError('AUTHENTICATION_FAILED', `password authentication failed for user "${roleName}"`, {
-    hint: 'Use a database credential as the password: one issued in the last hour, for this instance, to a principal with this Postgres role.',
+    hint: 'Use a database credential as the password: one issued in the last hour, for this instance, to a principal with this Postgres role. With a Postgres password, name the instance too: dbname=INSTANCE/DATABASE.',
   })
 }
 
