@@ -114,7 +114,7 @@ describeWith(['psql'], 'at the gateway', () => {
     expect(readOnly.status).toBe(400)
   })
 
-  test('[D2-008] [D2-057] [D2-058] [D2-065] [D2-066] [D2-067] a role that CREATE ROLE made logs in by its password, once native role login is switched on', async () => {
+  test('[D2-002] [D2-005] [D2-006] [D2-008] [D2-057] [D2-058] [D2-065] [D2-066] [D2-067] a role that CREATE ROLE made logs in by its password, once native role login is switched on', async () => {
     const { clientId } = postern.ready.servicePrincipal
     await admin.expect('PATCH', `/v1/instances/sample/roles/${clientId}`, { attributes: { createRole: true } })
     const made = await as(clientId, await mint(robot), `create role new_role login password '${password}'`)
