@@ -4,7 +4,7 @@ import { PosternError } from '../base/errors.ts'
 import type { PrincipalId } from '../base/ids.ts'
 import { addGroupMembers, listContainingGroups, removeGroupMembers } from '../store/group-members.ts'
 import { announcePrincipalChanged } from '../store/principal-changes.ts'
-import { type DirectoryFilter, listDirectory } from '../store/principal-directory.ts'
+import { findSeen } from '../store/principal-directory.ts'
 import type { Schema } from '../store/schema.ts'
 import type { Actor } from './actor.ts'
 import { actorAudit } from './actor-audit.ts'
@@ -26,10 +26,15 @@ export async function putMembersIn(
   memberIds: readonly PrincipalId[],
 ): Promise<void> {
   if (memberIds.length === 0) return
-  const containing = await listContainingGroups(db, group.id)
+  const containing = new Set(await listContainingGroups(db, group.id))
+  const seen = await findSeen(db, actor.workspaceId, memberIds)
+  const members = new Map(seen.map((member) => [member.id, member]))
   for (const id of memberIds) {
-    const member = await findMember(db, actor, { id })
-    if (containing.includes(id)) {
+    const member = members.get(id)
+    if (member === undefined) {
+      throw new PosternError('NOT_FOUND', `No principal with id '${id}' belongs to this workspace`)
+    }
+    if (containing.has(id)) {
       const why =
         id === group.id
           ? `Group '${group.name}' cannot be a member of itself`
@@ -52,12 +57,6 @@ export async function takeMembersOut(
   if (removed.length === 0) return
   for (const id of removed) await announcePrincipalChanged(db, id)
   await recordMembers(db, actor, 'group.removeMembers', group, removed)
-}
-
-async function findMember(db: Transaction<Schema>, actor: Actor, filter: DirectoryFilter): Promise<Group> {
-  const [member] = await listDirectory(db, actor.workspaceId, filter, { limit: 1 })
-  if (member !== undefined) return member
-  throw new PosternError('NOT_FOUND', `No principal with id '${filter.id}' belongs to this workspace`)
 }
 
 async function recordMembers(

@@ -61,9 +61,10 @@ export async function updateGroup(
     }
     if (setMembers !== undefined) {
       const present = await listGroupMemberIds(db, id)
-      const without = present.filter((memberId) => !setMembers.includes(memberId))
+      const [wanted, held] = [new Set(setMembers), new Set(present)]
+      const without = present.filter((memberId) => !wanted.has(memberId))
       await takeMembersOut(db, actor, group, without)
-      const added = setMembers.filter((memberId) => !present.includes(memberId))
+      const added = setMembers.filter((memberId) => !held.has(memberId))
       await putMembersIn(db, actor, group, added)
     }
     await putMembersIn(db, actor, group, addMembers)

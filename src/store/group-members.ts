@@ -9,11 +9,9 @@ export async function addGroupMembers(
   memberIds: readonly PrincipalId[],
 ): Promise<void> {
   if (memberIds.length === 0) return
-  await db
-    .insertInto('group_member')
-    .values(memberIds.map((memberId) => ({ group_id: groupId, member_id: memberId })))
-    .onConflict((conflict) => conflict.doNothing())
-    .execute()
+  // One parameter, however many there are: Postgres takes at most 65,535 of them.
+  await sql`insert into group_member (group_id, member_id) select ${groupId}::bigint, unnest(${[...memberIds]}::bigint[])
+    on conflict do nothing`.execute(db)
 }
 
 /** Removes direct members and answers which of them were. */
@@ -26,7 +24,7 @@ export async function removeGroupMembers(
   const rows = await db
     .deleteFrom('group_member')
     .where('group_id', '=', groupId)
-    .where('member_id', 'in', memberIds)
+    .where(sql<boolean>`member_id = any(${[...memberIds]}::bigint[])`)
     .returning('member_id')
     .execute()
   return rows.map((row) => row.member_id)

@@ -126,6 +126,19 @@ export async function countDirectory(
   return rows[0]?.count ?? 0
 }
 
+/** Which of many principals the workspace sees, in one look and without what else the directory knows of them. */
+export async function findSeen(
+  db: Kysely<Schema>,
+  workspaceId: WorkspaceId,
+  ids: readonly PrincipalId[],
+): Promise<Pick<DirectoryRow, 'id' | 'name'>[]> {
+  const { rows } = await sql<Pick<DirectoryRow, 'id' | 'name'>>`
+    with recursive ${seenByWorkspace(workspaceId)}
+    select id::text, name from seen
+    where (is_own or id in (select id from inside)) and id = any(${[...ids]}::bigint[])`.execute(db)
+  return rows
+}
+
 /** Who is in the workspace by assignment (`inside`), and every principal with its name (`seen`). */
 function seenByWorkspace(workspaceId: WorkspaceId) {
   return sql`

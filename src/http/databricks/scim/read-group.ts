@@ -22,6 +22,13 @@ export interface GroupChange {
   removeMembers: PrincipalId[]
 }
 
+/** The members that have been named so far: sets, since a body may name tens of thousands. */
+interface MemberChange {
+  exactly: Set<PrincipalId> | undefined
+  added: Set<PrincipalId>
+  removed: Set<PrincipalId>
+}
+
 /** Ids of the members that a body lists. */
 export function memberIdsOf(members: readonly { readonly value: string }[]): PrincipalId[] {
   return [...new Set(members.map(({ value }) => memberId(value)))]
@@ -32,12 +39,13 @@ export function memberIdsOf(members: readonly { readonly value: string }[]): Pri
  * @throws PosternError INVALID_ARGUMENT with `detail.scimType`
  */
 export function groupChangeOf(operations: readonly PatchOperation[]): GroupChange {
-  const change: GroupChange = { addMembers: [], removeMembers: [] }
+  const change: Pick<GroupChange, 'displayName' | 'externalId'> = {}
+  const members: MemberChange = { exactly: undefined, added: new Set(), removed: new Set() }
   for (const operation of operations) {
     const { op, path, value } = operation
     switch (path.attribute) {
       case 'members':
-        changeMembers(change, operation)
+        changeMembers(members, operation)
         break
       case 'displayname':
         if (op === 'remove') throw scimError('mutability', 'displayName cannot be removed')
@@ -56,25 +64,27 @@ export function groupChangeOf(operations: readonly PatchOperation[]): GroupChang
         throw scimError('invalidPath', `A group has no attribute '${path.attribute}'`)
     }
   }
-  return change
+  return {
+    ...change,
+    ...(members.exactly !== undefined && { setMembers: [...members.exactly] }),
+    addMembers: [...members.added],
+    removeMembers: [...members.removed],
+  }
 }
 
-function changeMembers(change: GroupChange, { op, path, value }: PatchOperation): void {
+function changeMembers(change: MemberChange, { op, path, value }: PatchOperation): void {
   const ids = path.filter === undefined ? idsOfValue(value) : idsOfFilter(path.filter)
   if (op === 'replace' || (op === 'remove' && ids === undefined)) {
-    change.setMembers = op === 'replace' ? (ids ?? []) : []
-    change.addMembers = []
-    change.removeMembers = []
+    change.exactly = new Set(op === 'replace' ? ids : [])
+    change.added = new Set()
+    change.removed = new Set()
     return
   }
-  const [into, outOf] =
-    op === 'add' ? (['addMembers', 'removeMembers'] as const) : (['removeMembers', 'addMembers'] as const)
+  const [into, outOf] = op === 'add' ? [change.added, change.removed] : [change.removed, change.added]
   for (const id of ids ?? []) {
-    change[outOf] = change[outOf].filter((other) => other !== id)
-    if (!change[into].includes(id)) change[into].push(id)
-    if (op === 'remove' && change.setMembers !== undefined) {
-      change.setMembers = change.setMembers.filter((other) => other !== id)
-    }
+    outOf.delete(id)
+    into.add(id)
+    if (op === 'remove') change.exactly?.delete(id)
   }
 }
 

@@ -342,3 +342,27 @@ it('refuses a filter by what every object has, and a name that no directory show
     expect((await send('POST', '/ServicePrincipals', { displayName })).status, displayName).toBe(400)
   }
 })
+
+it('takes thousands of members in one request, and looks for all of them at once', async () => {
+  const person = await addUser('one-of-many@acme.test')
+  const crowd = await addGroup('Crowd', person)
+  const unknown = Array.from({ length: 33_000 }, (_, number) => ({ value: String(10_000_000_000_000 + number) }))
+  const { status, body } = await send('PUT', `/Groups/${crowd.id}`, { displayName: 'Crowd', members: unknown })
+  expect({ status, body }).toMatchObject({ status: 400, body: { scimType: 'invalidValue' } })
+  expect(await memberIds(crowd.id)).toEqual([person.id])
+  const change = await patch(`/Groups/${crowd.id}`, { op: 'remove', path: 'members', value: unknown })
+  expect(change.status).toBe(204)
+
+  const { pool } = fixture.deps.store
+  await pool.query(
+    `with made as (
+       insert into principal (id, kind, display_name, home_workspace_id)
+       select 20000000000000 + n, 'user', 'Many', $1::bigint from generate_series(1, 33000) n returning id
+     ) insert into user_account (principal_id, email) select id, 'many-' || id || '@acme.test' from made`,
+    [fixture.workspaceId],
+  )
+  const many = Array.from({ length: 33_000 }, (_, number) => ({ value: String(20_000_000_000_001 + number) }))
+  expect((await patch(`/Groups/${crowd.id}`, { op: 'add', path: 'members', value: many })).status).toBe(204)
+  const { rows } = await pool.query('select count(*)::int from group_member where group_id = $1', [crowd.id])
+  expect(rows).toEqual([{ count: 33_001 }])
+})
