@@ -15,6 +15,7 @@ import { repairPostgresRole } from '../access/repair-postgres-role.ts'
 import type { DataSourceInput, DataSourcePatch } from '../contract/data-sources.ts'
 import { presentInstance } from '../http/present/instance.ts'
 import { findInstance } from '../store/instances.ts'
+import { putInstancePermission } from '../store/instance-permissions.ts'
 import { findManagedInstance } from '../store/managed-instances.ts'
 import { createInstance, validateInstance } from './create-instance.ts'
 import { deleteInstance, undeleteInstance } from './delete-instance.ts'
@@ -338,6 +339,28 @@ describe('deleting an external instance', () => {
 })
 
 describe('a managed instance', () => {
+  it('lets whoever manages it say nothing of the roles that native login opens, not even by a mask without a value', async () => {
+    const { deps, admin } = fixture
+    await createInstance(deps, admin, { kind: 'managed', engine: 'postgres', name: 'named-roles' })
+    await updateInstance(deps, admin, 'named-roles', { nativeLoginRoles: ['keeper'] })
+    const manager = { ...as(admin, 'member'), principalId: (await fixture.addPrincipal()).id }
+    const { id } = await getInstance(deps, admin, 'named-roles')
+    await putInstancePermission(deps.store.db, id, manager.principalId, 'manage')
+    await updateInstance(deps, manager, 'named-roles', { title: 'Mine' })
+    const attempts: { nativeLoginRoles?: string[] | null; updateMask?: string }[] = [
+      { nativeLoginRoles: ['boss'] },
+      { nativeLoginRoles: null },
+      { updateMask: 'nativeLoginRoles' },
+    ]
+    for (const { updateMask, ...input } of attempts) {
+      await expect(updateInstance(deps, manager, 'named-roles', input, { updateMask })).rejects.toMatchObject({
+        code: 'PERMISSION_DENIED',
+      })
+    }
+    expect(await getInstance(deps, admin, 'named-roles')).toMatchObject({ nativeLoginRoles: ['keeper'] })
+    await deleteInstance(deps, admin, 'named-roles')
+  })
+
   it('is STARTING and asked of the local node; stop, start and delete say what is wanted', async () => {
     const { deps, admin } = fixture
     const created = await createInstance(deps, admin, { kind: 'managed', engine: 'postgres', name: 'sample' })

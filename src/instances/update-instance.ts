@@ -48,8 +48,6 @@ export async function updateInstance(
   options: UpdateOptions = {},
 ): Promise<ChangedInstanceView> {
   await authorizeOnInstance(deps, actor, 'instance.update', name)
-  // It opens roles to passwords that nobody but an administrator may open.
-  if (input.nativeLoginRoles !== undefined) authorize(actor, 'instance.update')
   return changeDataSources(deps, actor, await planUpdate(deps, actor, name, input, options), options)
 }
 
@@ -89,6 +87,8 @@ async function planUpdate(
   { updateMask, compatibleSettings }: UpdateOptions,
 ): Promise<InstanceUpdate> {
   const input = maskInstanceUpdate(body, updateMask)
+  // Which roles a password opens in spite of what they are is for administrators to say; a mask alone changes it too.
+  if (input.nativeLoginRoles !== undefined) authorize(actor, 'instance.update')
   const instance = await requireChangeable(deps, actor, name, input.etag)
   const { adminDataSource, readOnlyDataSources } = input
   const touchesSources = adminDataSource !== undefined || readOnlyDataSources !== undefined
