@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { FakeAws } from '../../test/support/fake-aws.ts'
 import { testDialer } from '../../test/support/test-dialer.ts'
@@ -144,6 +147,23 @@ describe("this node's own AWS identity", () => {
     const policy = { ambientSecretNames: ['byte*'], environment: { AWS_REGION: 'eu-central-1' } }
     const ambient = reference({ credentials: undefined, endpoint: undefined, region: undefined })
     expect((await resolver(policy).resolveReference(ambient)).value.reveal()).toBe('the password')
+  })
+
+  it('reads it with the keys of the profile that the environment names', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'aws-profile-'))
+    const file = join(folder, 'credentials')
+    writeFileSync(
+      file,
+      `[postern]\naws_access_key_id = ${KEY.accessKeyId}\naws_secret_access_key = ${KEY.secretAccessKey}\n`,
+    )
+    for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']) vi.stubEnv(name, undefined)
+    vi.stubEnv('AWS_ENDPOINT_URL_SECRETS_MANAGER', endpoint)
+    vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', file)
+    vi.stubEnv('AWS_PROFILE', 'postern')
+    const policy = { ambientSecretNames: ['byte*'], environment: { AWS_REGION: 'eu-central-1' } }
+    const ambient = reference({ credentials: undefined, endpoint: undefined, region: undefined })
+    expect((await resolver(policy).resolveReference(ambient)).value.reveal()).toBe('the password')
+    rmSync(folder, { recursive: true })
   })
 
   it('assumes no role that the operator has not listed', async () => {
