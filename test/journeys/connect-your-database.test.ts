@@ -224,7 +224,7 @@ describeWith(['openssl', 'psql', 'pgbench', 'sshd', 'mariadbd'], 'connecting a d
     expect(report.stages.map(({ stage }) => stage)).toContain('ssh_login')
   })
 
-  test('an engine that is no Postgres is registered, and says why nobody logs in to it through the gateway', async () => {
+  test('[D1-001] an engine that is no Postgres is registered, and says why nobody logs in to it through the gateway', async () => {
     const body = {
       kind: 'external',
       name: 'shop-maria',
